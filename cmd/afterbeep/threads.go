@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"os/user"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/afterbeep/afterbeep/internal/app"
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/term"
+)
+
+func (c *cli) threads() *cobra.Command {
+	return c.family(&cobra.Command{
+		Use:   "threads",
+		Short: "Handle threads: all messages of one caller in one channel",
+		Long:  "A thread is all messages of one caller in one channel that are handled together: one call back answers them all. A message that comes after a thread was closed opens a new one.",
+	}, c.threadsList(), c.threadsShow(), c.threadsClose())
+}
+
+type threadRow struct {
+	ID        string `json:"id"`
+	Tenant    string `json:"tenant"`
+	ChannelID string `json:"channel_id"`
+	Caller    string `json:"caller"`
+	State     string `json:"state"`
+	Messages  int    `json:"messages"`
+	FirstAt   string `json:"first_at"`
+	LastAt    string `json:"last_at"`
+	ClosedAt  string `json:"closed_at"`
+	Reason    string `json:"reason"`
+	Previous  string `json:"previous_id"`
+	Version   int64  `json:"version"`
+}
+
+func threadOf(th desk.Thread, tenant string) threadRow {
+	r := threadRow{
+		ID: th.ID.String(), Tenant: tenant, ChannelID: th.Channel.String(), Caller: th.Caller, State: string(th.State),
+		Messages: th.Messages, FirstAt: stamp(th.FirstAt), LastAt: stamp(th.LastAt), ClosedAt: stamp(th.ClosedAt),
+		Reason: th.Reason, Version: th.Version,
+	}
+	if th.Previous != 0 {
+		r.Previous = th.Previous.String()
+	}
+	return r
+}
+
+func (c *cli) threadsList() *cobra.Command {
+	var f filter
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List threads, newest first",
+		Example: "  afterbeep threads list --state new\n  afterbeep threads list --caller 13866667777 --json",
+		Args:    takes(),
+		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
+			if !c.json && !cmd.Flags().Changed("limit") {
+				f.limit = screenRows
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App, t desk.Tenant) error {
+				q, err := f.query(ctx, a, t, c.now())
+				if err != nil {
+					return err
+				}
+				names, err := channelNames(ctx, a, t)
+				if err != nil {
+					return err
+				}
+				all := pages[desk.Thread]{read: a.Store.Threads, id: func(th desk.Thread) desk.ID { return th.ID }, limit: f.limit}
+				found := false
+				defer func() {
+					if !found && !c.json {
+						c.say("No threads.")
+					}
+				}()
+				return all.each(ctx, t.ID, q, func(rows []desk.Thread) error {
+					found = found || len(rows) > 0
+					return list(c, rows, threadColumns(names), func(th desk.Thread) any { return threadOf(th, t.Name) })
+				})
+			})
+		}),
+	}
+	f.flags(cmd)
+	return c.jsonFlag(cmd)
+}
+
+func threadColumns(names func(desk.ChannelID) string) []column[desk.Thread] {
+	return []column[desk.Thread]{
+		{"ID", 0, func(th desk.Thread) string { return th.ID.String() }},
+		{"CALLER", 24, func(th desk.Thread) string { return th.Caller }},
+		{"CHANNEL", 24, func(th desk.Thread) string { return names(th.Channel) }},
+		{"STATE", 0, func(th desk.Thread) string { return string(th.State) }},
+		{"MESSAGES", 0, func(th desk.Thread) string { return strconv.Itoa(th.Messages) }},
+		{"FIRST", 0, func(th desk.Thread) string { return local(th.FirstAt) }},
+		{"LAST", 0, func(th desk.Thread) string { return local(th.LastAt) }},
+	}
+}
+
+// conversation is a thread with everything in it.
+type conversation struct {
+	Thread   threadRow  `json:",inline"`
+	Contents []record   `json:"contents"`
+	Events   []eventRow `json:"events"`
+}
+
+type eventRow struct {
+	Seq   int64          `json:"seq"`
+	Kind  string         `json:"kind"`
+	Actor string         `json:"actor"`
+	At    string         `json:"at"`
+	Data  jsontext.Value `json:"data"`
+}
+
+func (c *cli) threadsShow() *cobra.Command {
+	return c.jsonFlag(&cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a thread: its messages and what happened to it",
+		Example: "  afterbeep threads show 298400116531200001\n  afterbeep threads show 298400116531200001 --json",
+		Args:    takes("the thread's ID"),
+		RunE: c.run(func(cmd *cobra.Command, args []string) error {
+			return c.open(cmd, func(ctx context.Context, a *app.App, t desk.Tenant) error {
+				var id desk.ID
+				if err := id.UnmarshalText([]byte(args[0])); err != nil {
+					return err
+				}
+				return c.showThread(ctx, a, t, id)
+			})
+		}),
+	})
+}
+
+func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk.ID) error {
+	th, err := a.Store.Thread(ctx, t.ID, id)
+	if err != nil {
+		return err
+	}
+	broken := damage{ids: map[desk.ID]bool{}}
+	contents, err := a.Store.ThreadMessages(ctx, t.ID, id)
+	if _, err = broken.add(err); err != nil {
+		return err
+	}
+	events, err := a.Store.ThreadEvents(ctx, t.ID, id)
+	if _, err = broken.add(err); err != nil {
+		return err
+	}
+	names, err := channelNames(ctx, a, t)
+	if err != nil {
+		return err
+	}
+	v := conversation{Thread: threadOf(th, t.Name), Contents: []record{}, Events: []eventRow{}}
+	for _, m := range contents {
+		v.Contents = append(v.Contents, recordOf(m, t.Name))
+	}
+	for _, e := range events {
+		v.Events = append(v.Events, eventRow{e.Seq, e.Kind, e.Actor, stamp(e.At), jsontext.Value(e.Data)})
+	}
+	if c.json {
+		err = printJSON(c.out, v)
+	} else {
+		err = c.printThread(th, names, contents, events)
+	}
+	if err != nil {
+		return err
+	}
+	return broken.err()
+}
+
+func (c *cli) printThread(th desk.Thread, names func(desk.ChannelID) string, contents []desk.Listed, events []desk.Event) error {
+	if err := table(c.out, []desk.Thread{th}, threadColumns(names)); err != nil {
+		return err
+	}
+	if th.Reason != "" {
+		c.say("closed because: %s", term.Line(th.Reason))
+	}
+	if th.Previous != 0 {
+		c.say("after thread %s", th.Previous)
+	}
+	for _, m := range contents {
+		c.say("\n%s  %s  %s\n%s", local(m.ReceivedAt), m.Reference(), term.Line(m.UserName), indent(term.Text(m.Text)))
+	}
+	c.say("")
+	return table(c.out, events, []column[desk.Event]{
+		{"WHEN", 0, func(e desk.Event) string { return local(e.At) }},
+		{"WHAT", 0, func(e desk.Event) string { return e.Kind }},
+		{"WHO", 40, func(e desk.Event) string { return e.Actor }},
+		{"DATA", 80, func(e desk.Event) string { return string(e.Data) }},
+	})
+}
+
+func (c *cli) threadsClose() *cobra.Command {
+	var reason, actor string
+	cmd := &cobra.Command{
+		Use:     "close ID",
+		Short:   "Close a thread: the caller has been answered",
+		Example: "  afterbeep threads close 298400116531200001 --reason \"called back, sorted out\"",
+		Args:    takes("the thread's ID"),
+		RunE: c.run(func(cmd *cobra.Command, args []string) error {
+			if actor == "" {
+				actor = whoami()
+			}
+			return c.open(cmd, func(ctx context.Context, a *app.App, t desk.Tenant) error {
+				var id desk.ID
+				if err := id.UnmarshalText([]byte(args[0])); err != nil {
+					return err
+				}
+				th, err := a.Handling.Close(ctx, t.ID, id, actor, reason)
+				switch {
+				case err != nil:
+					return err
+				case c.json:
+					return printJSON(c.out, threadOf(th, t.Name))
+				}
+				c.say("thread %s of %s is closed", th.ID, term.Line(th.Caller))
+				return nil
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, in a few words")
+	cmd.Flags().StringVar(&actor, "actor", "", "who closes it (default: your account on this machine)")
+	return c.jsonFlag(cmd)
+}
+
+// whoami is the account that types, for the event log.
+func whoami() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "command line"
+}

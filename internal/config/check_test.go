@@ -1,0 +1,152 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestUnsafeSettingsAreRefusedWithTheKeyTheValueAndTheRemedy(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		parts  []string
+	}{
+		"ops for everybody":      {func(s *Settings) { s.OpsListen = "0.0.0.0:8081" }, []string{"ops_listen", "0.0.0.0:8081", "--ops-public"}},
+		"ops without host":       {func(s *Settings) { s.OpsListen = ":8081" }, []string{"ops_listen", "ops_public"}},
+		"ops on IPv6":            {func(s *Settings) { s.OpsListen = "[::]:8081" }, []string{"ops_listen"}},
+		"ops on a name":          {func(s *Settings) { s.OpsListen = "localhost.example.com:8081" }, []string{"ops_listen"}},
+		"one port for two":       {func(s *Settings) { s.OpsListen = s.Listen }, []string{"ops_listen", "another port"}},
+		"no port":                {func(s *Settings) { s.Listen = "127.0.0.1" }, []string{"listen", "127.0.0.1:8080"}},
+		"port by name":           {func(s *Settings) { s.Listen = "127.0.0.1:http" }, []string{"listen"}},
+		"port too large":         {func(s *Settings) { s.Listen = "127.0.0.1:65536" }, []string{"listen"}},
+		"a URL":                  {func(s *Settings) { s.Listen = "http://127.0.0.1:80" }, []string{"listen"}},
+		"no data":                {func(s *Settings) { s.Data = " " }, []string{"data", "./afterbeep-data"}},
+		"data with a query":      {func(s *Settings) { s.Data = "d?mode=memory" }, []string{"data"}},
+		"base path unrooted":     {func(s *Settings) { s.BasePath = "aicc" }, []string{"base_path", `"aicc"`, "/aicc"}},
+		"base path with an end":  {func(s *Settings) { s.BasePath = "/aicc/" }, []string{"base_path"}},
+		"base path with dots":    {func(s *Settings) { s.BasePath = "/a/../b" }, []string{"base_path"}},
+		"base path with percent": {func(s *Settings) { s.BasePath = "/a%20b" }, []string{"base_path"}},
+		"log level":              {func(s *Settings) { s.LogLevel = "INFO" }, []string{"log_level", `"INFO"`, "info"}},
+		"negative limit":         {func(s *Settings) { s.Limits.PerCallID = -1 }, []string{"limits.per_call_id", "-1", "600"}},
+		"guessing for free":      {func(s *Settings) { s.Limits.WrongSecrets = 0 }, []string{"limits.wrong_secrets", "10"}},
+		"tokens for a day":       {func(s *Settings) { s.AccessTTL = 24 * time.Hour }, []string{"access_ttl", "24h", "1h"}},
+		"no header timeout":      {func(s *Settings) { s.Timeouts.Header = 0 }, []string{"timeouts.header", "0s", "5s"}},
+		"linger beyond wait":     {func(s *Settings) { s.Intake.Linger, s.Intake.MaxWait = 10*time.Millisecond, 10*time.Millisecond }, []string{"intake.max_wait"}},
+		"ack before wait":        {func(s *Settings) { s.Intake.AckTimeout = 700 * time.Millisecond }, []string{"intake.ack_timeout", "700ms"}},
+		"answer cut off":         {func(s *Settings) { s.Timeouts.Write = 15 * time.Second }, []string{"timeouts.write", "15s", "20s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Defaults()
+			c.change(&s)
+			wantSentence(t, s.Check(), c.parts...)
+		})
+	}
+}
+
+func TestSettingsThatAreSafeAreTaken(t *testing.T) {
+	for name, change := range map[string]func(*Settings){
+		"any free ports":       func(s *Settings) { s.Listen, s.OpsListen = "127.0.0.1:0", "127.0.0.1:0" },
+		"ops by IPv6 loopback": func(s *Settings) { s.OpsListen = "[::1]:8081" },
+		"ops by name":          func(s *Settings) { s.OpsListen = "localhost:8081" },
+		"ops public on demand": func(s *Settings) { s.OpsListen, s.OpsPublic = "0.0.0.0:8081", true },
+		"clients from outside": func(s *Settings) { s.Listen = ":8080" },
+		"a base path":          func(s *Settings) { s.BasePath = "/aicc/v1" },
+		"no limit a callId":    func(s *Settings) { s.Limits.PerCallID = 0 },
+		"a short queue":        func(s *Settings) { s.Intake.Queue = 1 },
+		"no linger":            func(s *Settings) { s.Intake.Linger = 0 },
+	} {
+		s := Defaults()
+		change(&s)
+		if err := s.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEveryNumberIsRefusedJustOutsideItsRangeAndTakenAtItsEnds(t *testing.T) {
+	for _, e := range Describe() {
+		if e.Min == "" {
+			continue
+		}
+		for value, ok := range map[int64]bool{
+			e.bound(e.Min): true, e.bound(e.Max): true,
+			e.bound(e.Min) - 1: false, e.bound(e.Max) + 1: false,
+		} {
+			s := Defaults()
+			e.value(&s).SetInt(value)
+			if err := ranges(s); (err == nil) != ok {
+				t.Errorf("%s = %d: %v", e.Key, value, err)
+			} else if err != nil {
+				wantSentence(t, err, e.Key, e.Min, e.Max)
+			}
+		}
+	}
+}
+
+func TestEverySettingIsDescribedAndItsDescriptionIsTrue(t *testing.T) {
+	seen := map[string]bool{}
+	defaults := Defaults()
+	for _, e := range Describe() {
+		if e.Key == "" || e.Flag == "" || e.Unit == "" || e.Meaning == "" || seen[e.Key] || seen[e.Flag] || seen[e.Env] {
+			t.Errorf("%+v lacks something or is there twice", e)
+		}
+		seen[e.Key], seen[e.Flag], seen[e.Env] = true, true, true
+		if got := e.shown(&defaults); got != e.Default {
+			t.Errorf("%s: the default is documented as %q and shown as %q", e.Key, e.Default, got)
+		}
+		if numeric := e.kind() == reflect.Int || e.fieldType() == durationType; numeric != (e.Range() != "") {
+			t.Errorf("%s: a number needs a range, and nothing else may have one", e.Key)
+		}
+		if e.Min != "" && e.bound(e.Min) < 0 {
+			t.Errorf("%s may be negative", e.Key)
+		}
+	}
+}
+
+// Every setting is changed through each of its three doors, by its documented
+// name, and read back.
+func TestEverySettingCanBeSetByFileVariableAndFlag(t *testing.T) {
+	for _, e := range Describe() {
+		value := map[string]string{"string": "other", "bool": "true", "int": e.Max, "int64": e.Max}[e.kind().String()]
+		section, key, nested := strings.Cut(e.Key, ".")
+		text := e.Key + ": " + value + "\n"
+		if nested {
+			text = section + ":\n  " + key + ": " + value + "\n"
+		}
+		for door, s := range map[string]Settings{
+			"file":     load(t, write(t, text), nil, nil),
+			"variable": load(t, "", []string{e.Env + "=" + value}, nil),
+			"flag":     load(t, "", nil, map[string]string{e.Flag: value}),
+		} {
+			want := Defaults()
+			switch v := e.value(&want); v.Kind() {
+			case reflect.String:
+				v.SetString(value)
+			case reflect.Bool:
+				v.SetBool(true)
+			default:
+				v.SetInt(e.bound(e.Max))
+			}
+			if s != want {
+				t.Errorf("%s by %s: got %+v", e.Key, door, s)
+			}
+		}
+	}
+}
+
+func FuzzNoFilePanics(f *testing.F) {
+	f.Add("listen: a\nlimits:\n  body: 1\n")
+	f.Add("a: &x [*x]\n")
+	f.Add("<<: {listen: b}\n? [1]: 2\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		file := t.TempDir() + "/f.yaml"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Load(file, nil, nil); err == nil {
+			_ = s.Check()
+		}
+	})
+}

@@ -1,0 +1,66 @@
+// Package config is every setting of Afterbeep, in one place: its name, unit,
+// default and range stand in the tags of one struct, and the flags, the
+// environment, the file, the help texts and the documentation are made from
+// them. It promises that nothing is ignored silently: an unknown key in the
+// file, an unknown AFTERBEEP_ variable, a value without its unit and a value
+// out of its range are all refused with one sentence that says what to write
+// instead. It refuses settings that are unsafe. The command line calls it, and
+// hands the result to app.
+package config
+
+import "time"
+
+// Settings is the whole configuration of one node. Flags win over AFTERBEEP_
+// variables, variables over the file, the file over the defaults.
+//
+// The tags are the documentation: yaml is the key in the file, env the variable
+// without its AFTERBEEP_ prefix, envDefault the default, min and max the range,
+// unit what a number counts, and help the meaning.
+type Settings struct {
+	Listen           string `yaml:"listen" env:"LISTEN" envDefault:"127.0.0.1:8080" unit:"host:port" help:"where integrators' servers call"`
+	OpsListen        string `yaml:"ops_listen" env:"OPS_LISTEN" envDefault:"127.0.0.1:8081" unit:"host:port" help:"where /metrics, /livez and /readyz answer; loopback only, unless ops_public says otherwise"`
+	OpsPublic        bool   `yaml:"ops_public" env:"OPS_PUBLIC" envDefault:"false" unit:"true or false" help:"allow ops_listen on an address that others can reach"`
+	Data             string `yaml:"data" env:"DATA" envDefault:"./afterbeep-data" unit:"folder" help:"where everything is stored, on a local disk; made when it is not there"`
+	AllowNetworkDisk bool   `yaml:"allow_network_disk" env:"ALLOW_NETWORK_DISK" envDefault:"false" unit:"true or false" help:"store on a file system whose flushes cannot be trusted; what is acknowledged may then be lost"`
+	BasePath         string `yaml:"base_path" env:"BASE_PATH" envDefault:"" unit:"path" help:"in front of every path of the compatible surface, such as /aicc"`
+	LogLevel         string `yaml:"log_level" env:"LOG_LEVEL" envDefault:"info" unit:"debug, info, warn or error" help:"the least important log line that is written"`
+
+	Limits   Limits   `yaml:"limits" envPrefix:"LIMITS_"`
+	Timeouts Timeouts `yaml:"timeouts" envPrefix:"TIMEOUTS_"`
+	Intake   Intake   `yaml:"intake" envPrefix:"INTAKE_"`
+
+	AccessTTL      time.Duration `yaml:"access_ttl" env:"ACCESS_TTL" envDefault:"1h" min:"1m" max:"1h" unit:"duration" help:"the longest life of an access token; a client may ask for less"`
+	SnapshotMaxAge time.Duration `yaml:"snapshot_max_age" env:"SNAPSHOT_MAX_AGE" envDefault:"15s" min:"1s" max:"10m" unit:"duration" help:"how long credentials are trusted while the store cannot be read; after that every call is answered with 500"`
+}
+
+// Limits is what one client, and all of them together, may ask of a node. A
+// client over a limit is told so and loses nothing that was acknowledged.
+type Limits struct {
+	PerCallID         int `yaml:"per_call_id" env:"PER_CALL_ID" envDefault:"600" min:"0" max:"1000000" unit:"messages a minute" help:"from one callId; 0 is no limit"`
+	PerApp            int `yaml:"per_app" env:"PER_APP" envDefault:"0" min:"0" max:"100000000" unit:"messages a minute" help:"from one app that has no limit of its own; 0 is no limit"`
+	WrongSecrets      int `yaml:"wrong_secrets" env:"WRONG_SECRETS" envDefault:"10" min:"1" max:"1000" unit:"in 15 minutes" help:"wrong secrets for one app key from one address, before that pair has to wait"`
+	TokensPerMinute   int `yaml:"tokens_per_minute" env:"TOKENS_PER_MINUTE" envDefault:"600" min:"1" max:"1000000" unit:"calls a minute" help:"of tokenByAkSk, for one app"`
+	Body              int `yaml:"body" env:"BODY" envDefault:"65536" min:"16384" max:"1048576" unit:"bytes" help:"the largest request body; a text of 10,000 characters needs up to 61,000 bytes where each is escaped"`
+	Headers           int `yaml:"headers" env:"HEADERS" envDefault:"16384" min:"4096" max:"1048576" unit:"bytes" help:"the largest block of request headers"`
+	Connections       int `yaml:"connections" env:"CONNECTIONS" envDefault:"4000" min:"1" max:"1000000" unit:"connections" help:"open at the same time; more wait to be accepted"`
+	DescriptorReserve int `yaml:"descriptor_reserve" env:"DESCRIPTOR_RESERVE" envDefault:"64" min:"16" max:"65536" unit:"file descriptors" help:"kept free of connections, so that the store can always open its files"`
+}
+
+// Timeouts is how long a node waits for a client before it gives up on it.
+type Timeouts struct {
+	Header     time.Duration `yaml:"header" env:"HEADER" envDefault:"5s" min:"100ms" max:"5m" unit:"duration" help:"for the request's headers to arrive"`
+	Body       time.Duration `yaml:"body" env:"BODY" envDefault:"10s" min:"100ms" max:"5m" unit:"duration" help:"for the request's body to arrive"`
+	Write      time.Duration `yaml:"write" env:"WRITE" envDefault:"20s" min:"6s" max:"10m" unit:"duration" help:"from the headers to the last byte of the answer; poll alone holds one for 5s"`
+	Idle       time.Duration `yaml:"idle" env:"IDLE" envDefault:"2m" min:"1s" max:"1h" unit:"duration" help:"between two requests on one connection"`
+	Drain      time.Duration `yaml:"drain" env:"DRAIN" envDefault:"10s" min:"1s" max:"10m" unit:"duration" help:"for requests to end after SIGTERM"`
+	DrainDelay time.Duration `yaml:"drain_delay" env:"DRAIN_DELAY" envDefault:"0s" min:"0s" max:"5m" unit:"duration" help:"between not-ready and the end of accepting, so that a load balancer notices first"`
+}
+
+// Intake is how messages wait together for one flush of the disk.
+type Intake struct {
+	Batch      int           `yaml:"batch" env:"BATCH" envDefault:"1024" min:"1" max:"65536" unit:"messages" help:"the most that one flush carries"`
+	Queue      int           `yaml:"queue" env:"QUEUE" envDefault:"4096" min:"1" max:"1000000" unit:"messages" help:"the most that wait for the disk; more are answered with 503"`
+	Linger     time.Duration `yaml:"linger" env:"LINGER" envDefault:"1ms" min:"0s" max:"100ms" unit:"duration" help:"how long a flush gathers under load; an idle node never waits"`
+	MaxWait    time.Duration `yaml:"max_wait" env:"MAX_WAIT" envDefault:"700ms" min:"10ms" max:"1m" unit:"duration" help:"the longest wait in the queue that is still accepted; beyond it the answer is 503"`
+	AckTimeout time.Duration `yaml:"ack_timeout" env:"ACK_TIMEOUT" envDefault:"10s" min:"100ms" max:"5m" unit:"duration" help:"for the disk to confirm; after that nobody knows whether the message is stored, and the client is told so"`
+}

@@ -1,0 +1,334 @@
+// Package intake takes messages down. Its one promise: when Take returns no
+// error, the message is on the disk, flushed. Everything that makes a message
+// useful happens later, in package sorting.
+//
+// Many requests wait for one flush. Take adds the message to the batch that is
+// being gathered; a single writer (Run) hands one batch after the other to the
+// journal and wakes everybody who waited for it. The queue is bounded in
+// messages and in time: what cannot be written soon is refused at once, so a
+// flood costs neither memory nor the patience of those already accepted.
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/teeth"
+)
+
+// Journal writes a batch with one flush. On success the outcome of each keyed
+// message is in its Keyed. An error means that nothing of the batch was stored,
+// unless its kind is desk.Unknown; desk.ErrBroken in its chain ends the process.
+type Journal interface {
+	Append(ctx context.Context, b *desk.Batch) error
+}
+
+// Settings bound what waits. The zero value of a field means its default.
+type Settings struct {
+	Batch      int           // messages of a flush; 1,024
+	Bytes      int           // bytes of a flush, above which the next batch begins; 1 MiB
+	Queue      int           // messages that wait or are being written; 4,096
+	Linger     time.Duration // how long a batch gathers under load; 1 ms
+	MaxWait    time.Duration // expected wait above which a message is refused; 700 ms
+	AckTimeout time.Duration // a flush that takes longer is answered as unknown; 10 s
+
+	// Observe is told of every flush: messages, time, outcome. May be nil.
+	Observe func(messages int, took time.Duration, err error)
+}
+
+func (s Settings) withDefaults() Settings {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&s.Batch, 1024)
+	def(&s.Bytes, 1<<20)
+	def(&s.Queue, 4096)
+	if s.Linger <= 0 {
+		s.Linger = time.Millisecond
+	}
+	if s.MaxWait <= 0 {
+		s.MaxWait = 700 * time.Millisecond
+	}
+	if s.AckTimeout <= 0 {
+		s.AckTimeout = 10 * time.Second
+	}
+	if s.Observe == nil {
+		s.Observe = func(int, time.Duration, error) {}
+	}
+	return s
+}
+
+// Intake is the queue in front of the journal.
+type Intake struct {
+	journal Journal
+	ids     *desk.Sequence
+	now     func() time.Time
+	set     Settings
+	wake    chan struct{} // has room for one: the writer has something to do
+
+	mu       sync.Mutex
+	filling  *batch   // gathers; nil when nobody waits
+	full     []*batch // before filling, oldest first
+	waiting  int      // messages in filling, full and the flush under way
+	closed   bool
+	stalled  bool      // a flush exceeded AckTimeout and has not come back
+	flushing time.Time // start of the flush under way, or zero
+	pace     time.Duration
+}
+
+// New makes an intake; nothing is written before Run.
+func New(j Journal, ids *desk.Sequence, now func() time.Time, s Settings) *Intake {
+	return &Intake{journal: j, ids: ids, now: now, set: s.withDefaults(), wake: make(chan struct{}, 1)}
+}
+
+// Take stores m and returns when it is flushed. It gives m its ID and time. A
+// key that was seen before with the same values gives the first receipt again.
+//
+// Errors: Invalid (a value; nothing stored), Conflict (the key came with other
+// values; nothing stored), Busy (the queue is full or closed; nothing stored),
+// Unstored (the store refused), Unknown (nobody knows). The context does not
+// take a message back: once gathered, it is written.
+func (in *Intake) Take(_ context.Context, m *desk.Message, textLimit int, key string) (desk.Receipt, error) {
+	if err := desk.CheckMessage(m.CallID, m.Caller, m.Text, textLimit); err != nil {
+		return desk.Receipt{}, err
+	}
+	b, keyed, err := in.gather(m, key)
+	if err != nil {
+		return desk.Receipt{}, err
+	}
+	<-b.done
+	switch {
+	case b.err != nil:
+		return desk.Receipt{}, b.err
+	case keyed != nil:
+		return keyed.Receipt, keyed.Err
+	}
+	return desk.Receipt{ID: m.ID}, nil
+}
+
+func (in *Intake) gather(m *desk.Message, key string) (*batch, *desk.Keyed, error) {
+	var keyed *desk.Keyed
+	if key != "" {
+		keyed = &desk.Keyed{Tenant: m.Tenant, App: m.App, Key: key, Print: print(m)}
+	}
+	m.ReceivedAt = in.now().UTC().Truncate(time.Microsecond)
+
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if err := in.admit(); err != nil {
+		return nil, nil, err
+	}
+	if b := in.filling; b != nil && (b.count >= in.set.Batch || b.bytes >= in.set.Bytes) {
+		in.full, in.filling = append(in.full, b), nil
+	}
+	if in.filling == nil {
+		in.filling = newBatch()
+		select {
+		case in.wake <- struct{}{}:
+		default:
+		}
+	}
+	m.ID = in.ids.Next()
+	in.filling.add(m, keyed)
+	in.waiting++
+	return in.filling, keyed, nil
+}
+
+// admit refuses what would wait too long; in.mu is held.
+func (in *Intake) admit() error {
+	if teeth.On("unbounded-queue") {
+		return nil
+	}
+	switch {
+	case in.closed:
+		return busy("the server is shutting down; try again in a moment")
+	case in.stalled:
+		return busy("the disk does not answer; try again in a moment")
+	case in.waiting >= in.set.Queue, in.waiting > 0 && in.expected() > in.set.MaxWait:
+		return busy("more messages arrive than can be written; try again in a moment")
+	}
+	return nil
+}
+
+func busy(text string) error {
+	return &desk.Error{Kind: desk.Busy, Code: "busy", Text: text, RetryAfter: time.Second}
+}
+
+// expected is how long a message gathered now would wait, judged by the pace of
+// the last flushes; in.mu is held.
+func (in *Intake) expected() time.Duration {
+	batches := len(in.full) + 1
+	if b := in.filling; b != nil && b.count >= in.set.Batch {
+		batches++
+	}
+	wait := time.Duration(batches) * in.pace
+	if !in.flushing.IsZero() {
+		// Overdue for a while already: expect it to last as long again.
+		wait += (in.pace - in.now().Sub(in.flushing)).Abs()
+	}
+	return wait
+}
+
+// print identifies what was said, not how it was sent.
+func print(m *desk.Message) (sum [16]byte) {
+	b := make([]byte, 0, 128+len(m.Text))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.Channel))
+	for _, s := range [...]string{m.CallID, m.Caller, m.Text} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	full := sha256.Sum256(b)
+	copy(sum[:], full[:])
+	return sum
+}
+
+// Queued is how many messages wait for their flush.
+func (in *Intake) Queued() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.waiting
+}
+
+// Run writes until ctx ends, then what still waits, and returns. An error means
+// that a flush failed and the process must leave.
+func (in *Intake) Run(ctx context.Context) error {
+	defer in.shut()
+	last := 0
+	for {
+		b := in.next(ctx, last)
+		if b == nil {
+			return nil
+		}
+		last = b.count
+		if err := in.flush(ctx, b); errors.Is(err, desk.ErrBroken) {
+			return err
+		}
+	}
+}
+
+// next waits for a batch; nil when ctx has ended and nothing waits.
+func (in *Intake) next(ctx context.Context, last int) *batch {
+	for {
+		if in.Queued() == 0 {
+			select {
+			case <-in.wake:
+			case <-ctx.Done():
+				in.close()
+			}
+		}
+		// Under load, gathering a little longer makes flushes fewer and fuller;
+		// a lone customer is not made to wait.
+		if last > lonely && ctx.Err() == nil && in.gathered() < in.set.Batch {
+			time.Sleep(in.set.Linger)
+		}
+		if b := in.take(); b != nil {
+			return b
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// lonely is the batch size up to which nobody else is taken to be coming.
+const lonely = 4
+
+func (in *Intake) gathered() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.full) > 0 {
+		return in.set.Batch
+	}
+	if in.filling == nil {
+		return 0
+	}
+	return in.filling.count
+}
+
+func (in *Intake) take() *batch {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	b := in.filling
+	if len(in.full) > 0 {
+		b, in.full = in.full[0], in.full[1:]
+	} else {
+		in.filling = nil
+	}
+	if b != nil {
+		in.flushing = in.now()
+	}
+	return b
+}
+
+func (in *Intake) flush(ctx context.Context, b *batch) error {
+	start := in.now()
+	if teeth.On("ack-before-commit") || teeth.On("no-journal") {
+		b.finish(nil)
+	}
+	late := time.AfterFunc(in.set.AckTimeout, func() { in.stall(b) })
+	var err error
+	if !teeth.On("no-journal") {
+		err = in.journal.Append(context.WithoutCancel(ctx), b.seal(start))
+	}
+	late.Stop()
+	took := in.now().Sub(start)
+	in.set.Observe(b.count, took, err)
+	in.flushed(b, took)
+	if teeth.On("ack-on-error") {
+		b.finish(nil)
+	}
+	b.finish(err)
+	return err
+}
+
+func (in *Intake) flushed(b *batch, took time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.waiting -= b.count
+	in.stalled = false
+	in.flushing = time.Time{}
+	in.pace += (took - in.pace) / 4
+}
+
+// stall gives up on a flush that does not come back: those who wait for it are
+// told that nobody knows, and those behind it that nothing was stored.
+func (in *Intake) stall(b *batch) {
+	b.finish(desk.Errorf(desk.Unknown, "flush_timeout", "the disk did not answer in time"))
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.stalled = true
+	in.refuse(desk.Errorf(desk.Unstored, "flush_timeout", "the disk did not answer in time"))
+}
+
+// refuse ends all batches that have not been given to the journal; in.mu is held.
+func (in *Intake) refuse(err error) {
+	if in.filling != nil {
+		in.full = append(in.full, in.filling)
+	}
+	for _, b := range in.full {
+		in.waiting -= b.count
+		b.finish(err)
+	}
+	in.full, in.filling = nil, nil
+}
+
+func (in *Intake) close() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.closed = true
+}
+
+// shut runs when the writer ends: nobody may wait for it any more.
+func (in *Intake) shut() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.closed = true
+	in.refuse(desk.Errorf(desk.Unstored, "stopped", "the server stopped before the message was written"))
+}

@@ -1,0 +1,221 @@
+// Package sorting turns what intake took down into what staff can work with:
+// it finds or opens each caller's thread, stores the messages in it, and tells
+// the event log.
+//
+// It works in slices, each one transaction: the journal rows that it takes are
+// gone when their messages are in their threads, and neither happens without
+// the other. So every message is sorted exactly once, whatever dies. What
+// cannot be placed is set aside with the reason; it never blocks the rest and
+// is never dropped.
+package sorting
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+)
+
+// Slice is what one transaction can do. Its methods are the store's.
+type Slice interface {
+	// Take removes the oldest journal rows and returns them, at most rows.
+	Take(ctx context.Context, rows int) ([]desk.Row, error)
+	// Newest is a caller's newest thread in a channel, or Missing.
+	Newest(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID, callerKey string) (desk.Thread, error)
+	// Put writes a thread, by compare-and-set when it is not new.
+	Put(ctx context.Context, th *desk.Thread) error
+	Insert(ctx context.Context, messages []desk.Message) error
+	// Append numbers the events without a gap.
+	Append(ctx context.Context, tenant desk.TenantID, events []desk.Event) error
+	// SetAside keeps a row that cannot be placed; tenant 0 when not even that is known.
+	SetAside(ctx context.Context, tenant desk.TenantID, r desk.Row, reason string) error
+	// Try undoes only what do did when it fails.
+	Try(ctx context.Context, do func() error) error
+}
+
+// Store runs a slice in one transaction.
+type Store interface {
+	Slice(ctx context.Context, do func(Slice) error) error
+}
+
+// Regions knows how local numbers of a channel are read. Missing when there is
+// no such channel.
+type Regions func(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID) (string, error)
+
+// Sorter drains the journal.
+type Sorter struct {
+	store   Store
+	regions Regions
+	log     *slog.Logger
+	wake    chan struct{}
+
+	// Load says how many messages wait to be written: sorting gives way to them.
+	Load func() int
+	// Observe is told of every slice: messages and time. It may be nil.
+	Observe func(messages int, took time.Duration)
+}
+
+// New makes a sorter that gives way to nobody until Load is set.
+func New(s Store, regions Regions, log *slog.Logger) *Sorter {
+	return &Sorter{
+		store: s, regions: regions, log: log, wake: make(chan struct{}, 1),
+		Load:    func() int { return 0 },
+		Observe: func(int, time.Duration) {},
+	}
+}
+
+// Wake says that there is something to sort. It never blocks.
+func (s *Sorter) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	rowsASlice = 2                      // of at most desk.RowLines messages: some ten milliseconds
+	gather     = 50 * time.Millisecond  // lets messages that come one by one share a slice and its flush
+	idleLook   = 5 * time.Second        // in case a wake was missed, or another process wrote
+	retryAfter = 500 * time.Millisecond // the disk is full, or somebody holds the database
+	crowd      = 16                     // waiting messages that count as load
+	maxGiveWay = 250 * time.Millisecond
+)
+
+// Run sorts until ctx ends. An error means that a flush failed and the process
+// must leave.
+func (s *Sorter) Run(ctx context.Context) error {
+	look := time.NewTimer(0)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		case <-s.wake:
+			if !pause(ctx, gather) {
+				return nil
+			}
+		}
+		look.Reset(idleLook)
+		if err := s.drain(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// drain sorts slice after slice until the journal is empty.
+func (s *Sorter) drain(ctx context.Context) error {
+	for ctx.Err() == nil {
+		start := time.Now()
+		n, err := s.Once(ctx)
+		switch {
+		case errors.Is(err, desk.ErrBroken):
+			return err
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.log.Warn("sorting waits", "error", err.Error())
+			if !pause(ctx, retryAfter) {
+				return nil
+			}
+			continue
+		case n == 0:
+			return nil
+		}
+		took := time.Since(start)
+		s.Observe(n, took)
+		s.giveWay(ctx, took)
+	}
+	return nil
+}
+
+// giveWay leaves most of the machine to intake while it is busy: those who are
+// leaving a message wait for an answer, those who left one do not.
+func (s *Sorter) giveWay(ctx context.Context, took time.Duration) {
+	if s.Load() >= crowd {
+		pause(ctx, min(12*took, maxGiveWay))
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// Once sorts one slice and says how many messages it took from the journal. A
+// slice that fails because of one of its messages is done again message by
+// message.
+func (s *Sorter) Once(ctx context.Context) (n int, err error) {
+	n, err = s.slice(ctx, s.place)
+	if err == nil || transient(err) || ctx.Err() != nil {
+		return n, err
+	}
+	s.log.Warn("a slice is sorted message by message", "error", err.Error())
+	return s.slice(ctx, s.placeEach)
+}
+
+// transient errors are the store's, not a message's.
+func transient(err error) bool {
+	switch desk.KindOf(err) {
+	case desk.Unstored, desk.Unknown, desk.Busy:
+		return true
+	}
+	return errors.Is(err, desk.ErrBroken)
+}
+
+type placer func(ctx context.Context, sl Slice, all []desk.Message) error
+
+func (s *Sorter) slice(ctx context.Context, place placer) (n int, err error) {
+	err = s.store.Slice(ctx, func(sl Slice) error {
+		n = 0
+		rows, err := sl.Take(ctx, rowsASlice)
+		if err != nil {
+			return err
+		}
+		var all []desk.Message
+		for _, r := range rows {
+			n += max(r.Count, 1)
+			found, err := parse(r)
+			if err != nil {
+				if err := s.setAside(ctx, sl, 0, r, err); err != nil {
+					return err
+				}
+				continue
+			}
+			all = append(all, found...)
+		}
+		return place(ctx, sl, all)
+	})
+	return n, err
+}
+
+func parse(r desk.Row) ([]desk.Message, error) {
+	all := make([]desk.Message, 0, r.Count)
+	for line := range bytes.Lines(r.Lines) {
+		m, err := desk.ParseLine(line)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	if len(all) != r.Count {
+		return nil, fmt.Errorf("the row says %d messages and holds %d", r.Count, len(all))
+	}
+	return all, nil
+}
+
+// setAside logs neither caller nor text: an administrator looks at the row.
+func (s *Sorter) setAside(ctx context.Context, sl Slice, tenant desk.TenantID, r desk.Row, reason error) error {
+	s.log.Error("set aside: could not be sorted", "id", r.First, "messages", r.Count, "error", reason.Error())
+	return sl.SetAside(ctx, tenant, r, reason.Error())
+}

@@ -1,0 +1,221 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/number"
+)
+
+const selectMessage = `SELECT m.tenant_id, m.id, m.thread_id, m.channel_id, m.app_key, m.received_at,
+	m.call_id, m.caller, m.body, m.user_id, m.user_name, m.locale, m.hash, t.state
+	FROM message m JOIN thread t ON t.tenant_id = m.tenant_id AND t.id = m.thread_id`
+
+type hashedMessage struct {
+	desk.Listed
+	hash []byte
+}
+
+func scanMessage(sc scanner) (m hashedMessage, err error) {
+	var at int64
+	err = sc.Scan((*int64)(&m.Tenant), (*int64)(&m.ID), (*int64)(&m.Thread), (*int64)(&m.Channel), (*string)(&m.App), &at,
+		&m.CallID, &m.Caller, &m.Text, &m.UserID, &m.UserName, &m.Locale, &m.hash, (*string)(&m.State))
+	m.ReceivedAt = time.UnixMicro(at).UTC()
+	return m, err
+}
+
+// sound drops the rows whose hash does not match and names them.
+func sound(all []hashedMessage, err error) ([]desk.Listed, error) {
+	if err != nil {
+		return nil, err
+	}
+	var damaged *Damaged
+	kept := make([]desk.Listed, 0, len(all))
+	for i := range all {
+		if !intact(messageHash(&all[i].Message), all[i].hash) {
+			damaged = damaged.add("message", all[i].ID)
+			continue
+		}
+		kept = append(kept, all[i].Listed)
+	}
+	return kept, damaged.err()
+}
+
+// Messages is a page of a tenant's messages, newest first, whatever sorting has
+// done with them so far: what is in the journal is listed as stored, what could
+// not be placed as aside. With a *Damaged error the page is valid all the same.
+func (s *Store) Messages(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, error) {
+	// The journal is read first: a message that is sorted in between is then
+	// found twice, never missed.
+	page, err := s.unsorted(ctx, tenant, q)
+	if err != nil && !isDamaged(err) {
+		return nil, err
+	}
+	sorted, err2 := s.sorted(ctx, tenant, q)
+	if err2 != nil && !isDamaged(err2) {
+		return nil, err2
+	}
+	page = append(page, sorted...)
+	slices.SortStableFunc(page, func(a, b desk.Listed) int {
+		return cmp.Or(cmp.Compare(b.ID, a.ID), cmp.Compare(b.Thread, a.Thread))
+	})
+	page = slices.CompactFunc(page, func(a, b desk.Listed) bool { return a.ID == b.ID })
+	if len(page) > q.Limit {
+		page = page[:q.Limit]
+	}
+	return page, cmp.Or(err, err2)
+}
+
+func (s *Store) sorted(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, error) {
+	if q.State == desk.Stored || q.State == desk.Aside {
+		return nil, nil
+	}
+	w := where{args: []any{int64(since(q)), int64(below(q))}}
+	w.text = ` WHERE m.tenant_id = $1 AND m.id >= $2 AND m.id < $3`
+	if q.Channel != 0 {
+		w.and(`m.channel_id = `, int64(q.Channel))
+	}
+	if q.State != "" {
+		w.and(`t.state = `, string(q.State))
+	}
+	if q.Caller != "" {
+		w.in(`t.caller_key`, q.Keys)
+	}
+	rows, err := s.query(ctx, tenant, selectMessage+w.text+` ORDER BY m.id DESC LIMIT `+w.arg(q.Limit), w.args...)
+	return sound(collect(rows, err, scanMessage))
+}
+
+// unsorted looks through the journal and what was set aside.
+func (s *Store) unsorted(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, error) {
+	var (
+		page    []desk.Listed
+		damaged *Damaged
+		keep    = func(r *storedRow, state desk.State) {
+			all, err := parseLines(r.Lines)
+			if err != nil || !r.intact() {
+				damaged = damaged.add("journal row", r.First)
+				return
+			}
+			for i := range slices.Backward(all) {
+				if matches(&all[i], tenant, q) {
+					page = append(page, desk.Listed{Message: all[i], State: state})
+				}
+			}
+		}
+	)
+	if q.State == "" || q.State == desk.Stored {
+		if err := s.eachJournalRow(ctx, q, func(r *storedRow) bool {
+			keep(r, desk.Stored)
+			return len(page) < q.Limit
+		}); err != nil {
+			return nil, err
+		}
+	}
+	if q.State == "" || q.State == desk.Aside {
+		rows, err := s.query(ctx, tenant, `SELECT id, id, messages, lines, hash FROM aside
+			WHERE tenant_id = $1 AND id >= $2 AND id < $3 ORDER BY id DESC LIMIT $4`, int64(since(q)), int64(below(q)), q.Limit)
+		aside, err := collect(rows, err, scanRow)
+		if err != nil {
+			return nil, err
+		}
+		for i := range aside {
+			keep(&aside[i], desk.Aside)
+		}
+	}
+	return page, damaged.err()
+}
+
+// eachJournalRow goes through the rows that may hold what is asked for, newest
+// first, until do has enough.
+func (s *Store) eachJournalRow(ctx context.Context, q desk.Query, do func(*storedRow) bool) error {
+	at := below(q)
+	for {
+		rows, err := s.journalRows(ctx, at, 64)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			if rows[i].Last < since(q) || !do(&rows[i]) {
+				return nil
+			}
+		}
+		if len(rows) < 64 {
+			return nil
+		}
+		at = rows[len(rows)-1].First
+	}
+}
+
+func matches(m *desk.Message, tenant desk.TenantID, q desk.Query) bool {
+	return m.Tenant == tenant && m.ID < below(q) && m.ID >= since(q) &&
+		(q.Channel == 0 || m.Channel == q.Channel) &&
+		(q.Caller == "" || m.Caller == q.Caller || sameCaller(m.Caller, q.Keys))
+}
+
+// sameCaller reads the caller in every region that the question was read in;
+// the journal does not know the channel's.
+func sameCaller(caller string, keys []string) bool {
+	return slices.Contains(keys, number.Key(caller, number.DefaultRegion))
+}
+
+// Message finds a message by its ID or its reference. A reference may belong to
+// more than one message, months apart; all are given, newest first.
+func (s *Store) Message(ctx context.Context, tenant desk.TenantID, name string) ([]desk.Listed, error) {
+	ids, err := named(name)
+	if err != nil {
+		return nil, err
+	}
+	var found []desk.Listed
+	for ids := range slices.Chunk(ids, 500) {
+		w := where{text: ` WHERE m.tenant_id = $1`}
+		w.ids(`m.id`, ids)
+		rows, err := s.query(ctx, tenant, selectMessage+w.text+` ORDER BY m.id DESC`, w.args...)
+		some, err := sound(collect(rows, err, scanMessage))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	waiting, err := s.waiting(ctx, tenant, ids)
+	found = append(found, waiting...)
+	if err == nil && len(found) == 0 {
+		err = desk.Errorf(desk.Missing, "message", "there is no message %q", name)
+	}
+	return found, err
+}
+
+// named turns an ID or a reference into the IDs it may mean.
+func named(name string) ([]desk.ID, error) {
+	if n, err := strconv.ParseInt(name, 10, 64); err == nil && len(name) > 9 {
+		return []desk.ID{desk.ID(n)}, nil
+	}
+	// An installation whose clock once ran ahead holds IDs of the future.
+	return desk.Candidates(name, time.Unix(0, 0), time.Now().AddDate(1, 0, 0), 1)
+}
+
+// waiting finds messages by ID among those that are not sorted.
+func (s *Store) waiting(ctx context.Context, tenant desk.TenantID, ids []desk.ID) ([]desk.Listed, error) {
+	var found []desk.Listed
+	for _, id := range ids {
+		q := desk.Query{Before: id + 1, Limit: 1}
+		rows, err := s.journalRows(ctx, id+1, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 || rows[0].Last < id {
+			continue
+		}
+		page, err := s.unsorted(ctx, tenant, q)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) > 0 && page[0].ID == id {
+			found = append(found, page[0])
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/teeth"
+)
+
+// Slice is one transaction of sorting: what it takes from the journal is gone
+// when it commits, and was never touched when it does not.
+type Slice struct{ t *tx }
+
+// Slice runs do in one transaction.
+func (s *Store) Slice(ctx context.Context, do func(*Slice) error) error {
+	return s.change(ctx, func(t *tx) error { return do(&Slice{t}) })
+}
+
+// Take removes the oldest journal rows and returns them; no more than rows. A
+// row that is not what was written is set aside here, whole.
+func (s *Slice) Take(ctx context.Context, rows int) ([]desk.Row, error) {
+	st, err := s.t.s.prepared(ctx, s.t.s.write, `SELECT id, last_id, messages, lines, hash FROM journal
+		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`+s.t.s.dialect.SkipLocked())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.t.StmtContext(ctx, st).QueryContext(ctx, int64(bucket), rows)
+	stored, err := collect(found, s.t.s.dialect.Classify(err, false), scanRow)
+	if err != nil {
+		return nil, s.t.s.dialect.Classify(err, false)
+	}
+	var all []desk.Row
+	for i := range stored {
+		r := &stored[i]
+		if _, err := s.t.run(ctx, `DELETE FROM journal WHERE bucket = $1 AND id = $2`, int64(bucket), int64(r.First)); err != nil {
+			return nil, err
+		}
+		if !r.intact() {
+			if err := s.SetAside(ctx, 0, r.Row, "the journal row is damaged: its hash does not match"); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		all = append(all, r.Row)
+	}
+	return all, s.deleteFirst()
+}
+
+// deleteFirst is a broken promise: the journal row is gone before its messages
+// are placed.
+func (s *Slice) deleteFirst() error {
+	if !teeth.On("delete-first") {
+		return nil
+	}
+	if err := s.t.Commit(); err != nil {
+		return err
+	}
+	again, err := s.t.s.write.Begin()
+	s.t.Tx = again
+	return err
+}
+
+// Newest is the newest thread of a caller in a channel; Missing when he never
+// left a message there.
+func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID, callerKey string) (desk.Thread, error) {
+	th, err := scanThread(s.t.row(ctx, tenant, selectThread+` WHERE tenant_id = $1 AND caller_key = $2 AND channel_id = $3
+		ORDER BY tenant_id DESC, caller_key DESC, channel_id DESC, id DESC LIMIT 1`, callerKey, int64(channel)))
+	if missing(err) {
+		return th, desk.Errorf(desk.Missing, "thread", "this caller has no thread")
+	}
+	return th, s.t.s.dialect.Classify(err, false)
+}
+
+// Put writes a thread: a new one when its Version is 0, else by compare-and-set
+// on the version it was read with.
+func (s *Slice) Put(ctx context.Context, th *desk.Thread) error { return s.t.putThread(ctx, th) }
+
+const insertMessage = `INSERT INTO message (tenant_id, id, thread_id, channel_id, app_key, received_at,
+	call_id, caller, body, user_id, user_name, locale, hash)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+
+// Insert stores messages that have their threads.
+func (s *Slice) Insert(ctx context.Context, messages []desk.Message) error {
+	for i := range messages {
+		m := &messages[i]
+		if _, err := s.t.exec(ctx, m.Tenant, insertMessage, int64(m.ID), int64(m.Thread), int64(m.Channel), string(m.App),
+			m.ReceivedAt.UnixMicro(), m.CallID, m.Caller, m.Text, m.UserID, m.UserName, m.Locale, messageHash(m)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Append adds events of one tenant to its log and numbers them without a gap.
+func (s *Slice) Append(ctx context.Context, tenant desk.TenantID, events []desk.Event) error {
+	return s.t.appendEvents(ctx, tenant, events)
+}
+
+// SetAside keeps a row that cannot be placed, with the reason; tenant 0 when not
+// even that is known.
+func (s *Slice) SetAside(ctx context.Context, tenant desk.TenantID, r desk.Row, reason string) error {
+	_, err := s.t.exec(ctx, tenant, `INSERT INTO aside (tenant_id, id, messages, error, lines, hash)
+		VALUES ($1, $2, $3, $4, $5, $6)`, int64(r.First), int64(r.Count), reason, r.Lines, rowHash(&r))
+	return err
+}
+
+// Try runs do so that its failure undoes only what it did.
+func (s *Slice) Try(ctx context.Context, do func() error) error {
+	if _, err := s.t.ExecContext(ctx, `SAVEPOINT try`); err != nil {
+		return s.t.s.dialect.Classify(err, false)
+	}
+	if err := do(); err != nil {
+		_, back := s.t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT try`)
+		if back != nil {
+			return fmt.Errorf("%w (and it could not be undone: %w)", err, s.t.s.dialect.Classify(back, false))
+		}
+		return err
+	}
+	_, err := s.t.ExecContext(ctx, `RELEASE SAVEPOINT try`)
+	return s.t.s.dialect.Classify(err, false)
+}
+
+// appendEvents raises the tenant's counter, which locks it, and then writes.
+func (t *tx) appendEvents(ctx context.Context, tenant desk.TenantID, events []desk.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var last int64
+	err := t.row(ctx, tenant, `UPDATE counter SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq`, len(events)).Scan(&last)
+	if err != nil {
+		return t.s.dialect.Classify(err, false)
+	}
+	for i := range events {
+		e := &events[i]
+		e.Tenant, e.Seq = tenant, last-int64(len(events)-1-i)
+		if _, err := t.exec(ctx, tenant, `INSERT INTO event (tenant_id, seq, thread_id, kind, actor, at, data, hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			e.Seq, int64(e.Thread), e.Kind, e.Actor, e.At.UnixMicro(), string(e.Data), eventHash(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

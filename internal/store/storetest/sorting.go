@@ -1,0 +1,151 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/handling"
+	"github.com/afterbeep/afterbeep/internal/store"
+)
+
+func oneThread(t *testing.T, open Open) {
+	b := newBed(t, open)
+	b.leave(b.message("13800001111", "one"), b.message("+86 138 0000 1111", "two"), b.message("138****1111", "masked"))
+	b.sort()
+	other := b.message("13800001111", "in another channel")
+	other.Channel++
+	b.leave(b.message("138-0000-1111", "three"), other)
+	b.sort()
+	counts := map[string]int{}
+	for _, th := range b.threads(desk.DefaultTenant) {
+		counts[th.Channel.String()+" "+th.CallerKey] = th.Messages
+	}
+	want := map[string]int{
+		channel.String() + " +8613800001111":       3,
+		channel.String() + " 138****1111":          1,
+		(channel + 1).String() + " +8613800001111": 1,
+	}
+	if len(counts) != len(want) {
+		t.Fatalf("threads %v, want %v", counts, want)
+	}
+	for k, n := range want {
+		if counts[k] != n {
+			t.Fatalf("threads %v, want %v", counts, want)
+		}
+	}
+}
+
+func linked(t *testing.T, open Open) {
+	b := newBed(t, open)
+	b.leave(b.message("13800001111", "one"))
+	b.sort()
+	first := b.threads(desk.DefaultTenant)[0]
+	d := handling.New(b.Store, time.Now)
+	closed, err := d.Close(b.ctx, desk.DefaultTenant, first.ID, "ann", "called back")
+	if err != nil || closed.State != desk.Closed {
+		t.Fatal(closed, err)
+	}
+	b.leave(b.message("13800001111", "two"))
+	b.sort()
+	all := b.threads(desk.DefaultTenant)
+	if len(all) != 2 || all[0].Previous != first.ID || all[0].State != desk.New || all[1].Reason != "called back" {
+		t.Fatalf("%+v", all)
+	}
+	if q := b.list(desk.Query{State: desk.Closed}); len(q) != 1 || q[0].Text != "one" {
+		t.Fatalf("closed: %+v", q)
+	}
+}
+
+func gapless(t *testing.T, open Open) {
+	b := newBed(t, open)
+	other := b.tenant("other")
+	seen := map[desk.TenantID]int64{}
+	for i := range 20 {
+		mine, theirs := b.message(number11(i), "mine"), b.message(number11(i), "theirs")
+		theirs.Tenant = other
+		b.leave(mine, theirs)
+		b.sort()
+	}
+	for _, tenant := range []desk.TenantID{desk.DefaultTenant, other} {
+		for _, th := range b.threads(tenant) {
+			events, err := b.ThreadEvents(b.ctx, tenant, th.ID)
+			if err != nil || len(events) != 1 {
+				t.Fatalf("%d events, %v", len(events), err)
+			}
+			seen[tenant] += events[0].Seq
+		}
+		if seen[tenant] != 210 { // 1 + … + 20
+			t.Fatalf("tenant %d: the numbers add up to %d", tenant, seen[tenant])
+		}
+	}
+}
+
+func setAside(t *testing.T, open Open) {
+	b := newBed(t, open)
+	lost := b.message("13800001111", "whose channel vanished")
+	lost.Channel = vanished
+	b.leave(b.message("1", "before"), lost, b.message("2", "after"))
+	b.sort()
+	if n := len(b.threads(desk.DefaultTenant)); n != 2 {
+		t.Fatalf("%d threads", n)
+	}
+	aside := b.list(desk.Query{State: desk.Aside})
+	if len(aside) != 1 || aside[0].Text != lost.Text || len(b.list(desk.Query{})) != 3 {
+		t.Fatalf("aside: %+v", aside)
+	}
+	if back, err := b.Backlog(b.ctx); err != nil || back.Aside != 1 || back.Messages != 0 {
+		t.Fatalf("%+v, %v", back, err)
+	}
+}
+
+func rolledBack(t *testing.T, open Open) {
+	b := newBed(t, open)
+	b.leave(b.message("1", "one"))
+	broken := errors.New("the process dies here")
+	err := b.Slice(b.ctx, func(sl *store.Slice) error {
+		rows, err := sl.Take(b.ctx, 10)
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	if back, err := b.Backlog(b.ctx); err != nil || back.Messages != 1 || back.Oldest.IsZero() {
+		t.Fatalf("%+v, %v", back, err)
+	}
+}
+
+func compareAndSet(t *testing.T, open Open) {
+	b := newBed(t, open)
+	b.leave(b.message("1", "one"))
+	b.sort()
+	th := b.threads(desk.DefaultTenant)[0]
+	e := desk.Event{Tenant: th.Tenant, Thread: th.ID, Kind: desk.ThreadClosed, At: time.Now(), Data: []byte(`{}`)}
+	th.State = desk.Working
+	if _, err := b.ChangeThread(b.ctx, th, e); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ChangeThread(b.ctx, th, e); desk.KindOf(err) != desk.Conflict {
+		t.Fatalf("the second change: %v", err)
+	}
+	if events, err := b.ThreadEvents(b.ctx, th.Tenant, th.ID); err != nil || len(events) != 2 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+}
+
+func checked(t *testing.T, open Open) {
+	b := newBed(t, open)
+	for i := range 5 {
+		b.leave(b.message(number11(i), "one"), b.message(number11(i), "two"))
+	}
+	b.sort()
+	b.leave(b.message("1", "waits"))
+	r, err := b.Check(b.ctx, func(int64) {})
+	if err != nil || len(r.Damaged) != 0 || r.Messages != 10 || r.Threads != 5 || r.Events != 10 || r.Waiting != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+)
+
+const selectThread = `SELECT tenant_id, id, channel_id, caller, caller_key, state, messages,
+	first_at, last_at, closed_at, reason, previous_id, version FROM thread`
+
+func scanThread(sc scanner) (th desk.Thread, err error) {
+	var first, last, closed int64
+	err = sc.Scan((*int64)(&th.Tenant), (*int64)(&th.ID), (*int64)(&th.Channel), &th.Caller, &th.CallerKey,
+		(*string)(&th.State), &th.Messages, &first, &last, &closed, &th.Reason, (*int64)(&th.Previous), &th.Version)
+	th.FirstAt, th.LastAt, th.ClosedAt = moment(first), moment(last), moment(closed)
+	return th, err
+}
+
+// putThread inserts or, when the thread has a version, compares and sets.
+func (t *tx) putThread(ctx context.Context, th *desk.Thread) error {
+	if th.Version == 0 {
+		th.Version = 1
+		_, err := t.exec(ctx, th.Tenant, `INSERT INTO thread (tenant_id, id, channel_id, caller, caller_key, state, messages,
+			first_at, last_at, closed_at, reason, previous_id, version)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			int64(th.ID), int64(th.Channel), th.Caller, th.CallerKey, string(th.State), th.Messages,
+			micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version)
+		return err
+	}
+	n, err := t.exec(ctx, th.Tenant, `UPDATE thread SET caller = $4, state = $5, messages = $6, last_at = $7,
+		closed_at = $8, reason = $9, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND version = $3`,
+		int64(th.ID), th.Version, th.Caller, string(th.State), th.Messages,
+		micros(th.LastAt), micros(th.ClosedAt), th.Reason)
+	if err == nil && n == 0 {
+		return desk.Errorf(desk.Conflict, "thread_changed", "somebody else changed this thread; look again")
+	}
+	th.Version++
+	return err
+}
+
+// ChangeThread writes a thread by compare-and-set on its version, together with
+// its event. Conflict when somebody was first.
+func (s *Store) ChangeThread(ctx context.Context, th desk.Thread, e desk.Event) (desk.Thread, error) {
+	err := s.change(ctx, func(t *tx) error {
+		if err := t.putThread(ctx, &th); err != nil {
+			return err
+		}
+		return t.appendEvents(ctx, th.Tenant, []desk.Event{e})
+	})
+	return th, err
+}
+
+// Thread reads one thread; Missing when the tenant has no such thread.
+func (s *Store) Thread(ctx context.Context, tenant desk.TenantID, id desk.ID) (desk.Thread, error) {
+	rows, err := s.query(ctx, tenant, selectThread+` WHERE tenant_id = $1 AND id = $2`, int64(id))
+	all, err := collect(rows, err, scanThread)
+	if err == nil && len(all) == 0 {
+		return desk.Thread{}, desk.Errorf(desk.Missing, "thread", "there is no thread %s", id)
+	}
+	if err != nil {
+		return desk.Thread{}, s.dialect.Classify(err, false)
+	}
+	return all[0], nil
+}
+
+// Threads is a page of threads, newest first.
+func (s *Store) Threads(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Thread, error) {
+	w := where{args: []any{int64(since(q)), int64(below(q))}}
+	w.text = ` WHERE tenant_id = $1 AND id >= $2 AND id < $3`
+	if q.Channel != 0 {
+		w.and(`channel_id = `, int64(q.Channel))
+	}
+	if q.State != "" {
+		w.and(`state = `, string(q.State))
+	}
+	if q.Caller != "" {
+		w.in(`caller_key`, q.Keys)
+	}
+	rows, err := s.query(ctx, tenant, selectThread+w.text+` ORDER BY id DESC LIMIT `+w.arg(q.Limit), w.args...)
+	return collect(rows, err, scanThread)
+}
+
+// ThreadMessages lists the messages of a thread in the order they were left.
+func (s *Store) ThreadMessages(ctx context.Context, tenant desk.TenantID, thread desk.ID) ([]desk.Listed, error) {
+	rows, err := s.query(ctx, tenant, selectMessage+` WHERE m.tenant_id = $1 AND m.thread_id = $2 ORDER BY m.id`, int64(thread))
+	return sound(collect(rows, err, scanMessage))
+}
+
+// ThreadEvents is the timeline of a thread.
+func (s *Store) ThreadEvents(ctx context.Context, tenant desk.TenantID, thread desk.ID) ([]desk.Event, error) {
+	rows, err := s.query(ctx, tenant, selectEvent+` WHERE tenant_id = $1 AND thread_id = $2 ORDER BY seq`, int64(thread))
+	return soundEvents(collect(rows, err, scanEvent))
+}
+
+const selectEvent = `SELECT tenant_id, seq, thread_id, kind, actor, at, data, hash FROM event`
+
+type hashedEvent struct {
+	desk.Event
+	hash []byte
+}
+
+func scanEvent(sc scanner) (e hashedEvent, err error) {
+	var (
+		at   int64
+		data string
+	)
+	err = sc.Scan((*int64)(&e.Tenant), &e.Seq, (*int64)(&e.Thread), &e.Kind, &e.Actor, &at, &data, &e.hash)
+	e.At, e.Data = time.UnixMicro(at).UTC(), json.RawMessage(data)
+	return e, err
+}
+
+func soundEvents(all []hashedEvent, err error) ([]desk.Event, error) {
+	var (
+		events  []desk.Event
+		damaged *Damaged
+	)
+	for i := range all {
+		if !intact(eventHash(&all[i].Event), all[i].hash) {
+			damaged = damaged.add("event", desk.ID(all[i].Seq))
+			continue
+		}
+		events = append(events, all[i].Event)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return events, damaged.err()
+}
+
+func since(q desk.Query) desk.ID {
+	if q.Since.IsZero() {
+		return 0
+	}
+	return desk.FirstAt(q.Since)
+}
+
+func below(q desk.Query) desk.ID {
+	if q.Before == 0 {
+		return math.MaxInt64
+	}
+	return q.Before
+}

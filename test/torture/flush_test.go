@@ -1,0 +1,350 @@
+package torture_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/afterbeep/afterbeep/test/power"
+	"github.com/afterbeep/afterbeep/test/rig"
+)
+
+// plug is a house on a disk that loses power.
+type plug struct {
+	*house
+	disk *power.Disk
+}
+
+// plugIn mounts what the folder holds, or an empty disk for "".
+func (p *plug) plugIn(t *testing.T, from string) *power.Mounted {
+	t.Helper()
+	var err error
+	if p.disk = power.NewDisk(); from != "" {
+		if p.disk, err = power.Load(from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := p.disk.Mount(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Unmount)
+	return m
+}
+
+func TestD2PowerLossLosesNothingAcknowledged(t *testing.T) {
+	rig.Need(t, "root", "fuse")
+	prove(t, cuts, rig.Times(20, 500), control{"synchronous-normal", 5, "acknowledged and lost"})
+}
+
+// cutsADisk is after how many cuts a new disk takes its turn.
+const cutsADisk = 5
+
+// cuts takes the power away under load, looks at what is left with the doctor
+// and the server, and goes on with it.
+func cuts(t *testing.T, teeth string, times int) (r result) {
+	seed := rig.Seed(t)
+	chance := rig.Rand(seed)
+	var (
+		p     plug
+		total rig.Verdict
+		base  string
+	)
+	for cut := range times {
+		if cut%cutsADisk == 0 {
+			base = ""
+		}
+		m := p.plugIn(t, base)
+		if base == "" {
+			p.house = newHouse(t, "D2", seed+int64(cut), rig.Options{Data: filepath.Join(m.Dir, "data"), Env: []string{rig.AnyDisk}, Teeth: teeth})
+		}
+		p.o.Data = filepath.Join(m.Dir, "data")
+		s, c := p.open(t)
+		end := p.load(c, writers)
+		p.work(chance, cut, end)
+		p.Freeze()
+		base = filepath.Join(t.TempDir(), "left")
+		damage, err := p.disk.Cut(base, seed+int64(cut))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Kill9()
+		end()
+		p.Thaw()
+		m.Unmount()
+		p.note(damage)
+		p.o.Data = filepath.Join(base, "data")
+		p.examine(t, &r, cut)
+		if cut%cutsADisk == cutsADisk-1 || cut == times-1 {
+			total = total.Add(p.verdict(t))
+		}
+	}
+	if total.Faults["cut that destroyed something"] == 0 {
+		r.breaks("no cut destroyed anything: the trial proves nothing")
+	}
+	return r.with(total)
+}
+
+func TestD2TheFirstMessageSurvivesInAFolderThatWasJustMade(t *testing.T) {
+	rig.Need(t, "root", "fuse")
+	var p plug
+	m := p.plugIn(t, "")
+	p.house = newHouse(t, "D2", rig.Seed(t), rig.Options{Data: filepath.Join(m.Dir, "new", "data"), Env: []string{rig.AnyDisk}})
+	s, c := p.open(t)
+	if o := p.leave(c); o.Kind != rig.Acked {
+		t.Fatalf("the message was answered %v", o)
+	}
+	base := filepath.Join(t.TempDir(), "left")
+	damage, err := p.disk.CutAll(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Kill9()
+	m.Unmount()
+	p.note(damage)
+	if p.o.Data = filepath.Join(base, "new", "data"); !exists(p.o.Data) {
+		t.Fatalf("with the power the data folder is gone, and in it %d acknowledged messages: the name of a new folder must be flushed, too; %s", p.Count(rig.Acked), damage)
+	}
+	if v := p.verdict(t); v.Violations() > 0 {
+		t.Error(v)
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// work lets the writers go on for a while. In every third cut it ends them and
+// waits until the server, on a disk that has become slow, carries the WAL over:
+// the moment at which the database file itself can be torn.
+func (p *plug) work(chance *rand.Rand, cut int, end func()) {
+	most := 400
+	if cut%25 == 24 {
+		most = 8000 // until the WAL is carried over under load
+	}
+	time.Sleep(between(chance, 20, most))
+	if cut%3 == 2 {
+		end()
+		p.disk.SyncDelay(40 * time.Millisecond)
+		began := time.Now()
+		for p.disk.Unflushed("afterbeep.db") == 0 && time.Since(began) < 3*time.Second {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(between(chance, 0, 40))
+	}
+}
+
+func (p *plug) note(d power.Damage) {
+	p.Fault("power cut", 1)
+	p.Fault("write torn", d.Torn)
+	p.Fault("write dropped", d.Dropped)
+	p.Fault("name dropped", d.NamesDropped)
+	if slices.Contains(d.Files, "afterbeep.db") {
+		p.Fault("cut inside a checkpoint", 1)
+	}
+	if d.Fired() {
+		p.Fault("cut that destroyed something", 1)
+	}
+}
+
+// examine looks at what a cut has left: the doctor must find it sound, and the
+// server must start on it and find out what was doubtful.
+func (p *plug) examine(t *testing.T, r *result, cut int) {
+	t.Helper()
+	if said, ok := p.healthy(t); !ok {
+		r.breaks("cut %d: the doctor says %s", cut, said)
+	}
+	s, err := rig.TryStart(t, p.o)
+	if err != nil {
+		r.breaks("cut %d: %v", cut, err)
+		return
+	}
+	c := rig.NewClient(s.URL, p.creds)
+	p.Resend(t.Context(), c)
+	if o := p.leave(c); o.Kind != rig.Acked {
+		r.breaks("cut %d: the server that started again answers %v", cut, o)
+	}
+	c.Close()
+	s.Kill9()
+}
+
+func TestD3AFailedFlushIsNeverAcknowledgedAlthoughThePagesLookWritten(t *testing.T) {
+	rig.Need(t, "strace")
+	prove(t, failingCalls, 0, control{})
+}
+
+// counts lists which flush fails, one after the other.
+func counts() []int {
+	if !rig.Long() {
+		return []int{1, 2, 3, 5, 8, 13, 21, 34}
+	}
+	all := make([]int, 200)
+	for i := range all {
+		all[i] = i + 1
+	}
+	return all
+}
+
+// failingCalls lets the n-th fsync or fdatasync of a thread of the real process
+// fail.
+func failingCalls(t *testing.T, teeth string, _ int) (r result) {
+	seed := rig.Seed(t)
+	var (
+		total      rig.Verdict
+		slowest    time.Duration
+		quiet      int
+		atStart    int
+		underLoads int
+	)
+	for _, n := range counts() {
+		h := newHouse(t, "D3", seed+int64(n), rig.Options{Teeth: teeth})
+		trace := filepath.Join(t.TempDir(), "trace")
+		h.o.Wrap = []string{
+			"strace", "-f", "-qq", "-y", "--seccomp-bpf", "-o", trace, "-e", "trace=fsync,fdatasync",
+			"-e", "inject=fsync,fdatasync:error=EIO:when=" + strconv.Itoa(n),
+		}
+		s, err := rig.TryStart(t, h.o)
+		if err == nil {
+			took, fired := h.untilBroken(t, s, &r, func() bool { return injected(trace) })
+			slowest = max(slowest, took)
+			if !fired {
+				quiet++
+				s.Kill9()
+			}
+			underLoads++
+		} else {
+			atStart++
+		}
+		if injected(trace) {
+			h.Fault("EIO", 1)
+		}
+		h.o.Wrap = nil
+		s, c := h.open(t) // it must come back, and nothing that was acknowledged may be gone
+		h.Resend(t.Context(), c)
+		c.Close()
+		total = total.Add(h.verdict(t))
+		s.Kill9()
+	}
+	if total.Faults["EIO"] == 0 {
+		r.breaks("no flush failed: the trial proves nothing")
+	}
+	r.line = fmt.Sprintf("%d at the start, %d under load, %d not reached; slowest exit %v after the fault", atStart, underLoads-quiet, quiet, slowest.Round(time.Millisecond))
+	return r.with(total)
+}
+
+// injected says whether the flush of a file has failed. That of a folder does
+// not count: SQLite does not want to know how it ended, since some systems
+// cannot flush folders at all.
+func injected(trace string) bool {
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "(INJECTED)") && strings.Contains(line, "afterbeep.db") {
+			return true
+		}
+	}
+	return false
+}
+
+// untilBroken loads the server until a flush has failed, which it must answer
+// by turning not-ready and leaving within a second. False when no flush failed
+// within some seconds.
+func (h *house) untilBroken(t *testing.T, s *rig.Server, r *result, failed func() bool) (took time.Duration, fired bool) {
+	t.Helper()
+	c := rig.NewClient(s.URL, h.creds)
+	end := h.load(c, writers)
+	defer end()
+	if !eventually(4*time.Second, failed) {
+		return 0, false
+	}
+	began := time.Now()
+	var ready atomic.Int64
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		for time.Since(began) < 3*time.Second {
+			select {
+			case <-s.Exited():
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			if s.Readyz() == http.StatusOK && time.Since(began) > 100*time.Millisecond {
+				ready.Add(1)
+			}
+		}
+	}()
+	code, left := s.Wait(3 * time.Second)
+	took = time.Since(began)
+	<-asked
+	switch {
+	case !left:
+		r.breaks("%v after a failed flush the server still runs", took)
+	case took > time.Second, code == 0:
+		r.breaks("after a failed flush the server left after %v with code %d", took, code)
+	}
+	if n := ready.Load(); n > 0 {
+		r.breaks("/readyz said 200 %d times after a failed flush", n)
+	}
+	if !left {
+		s.Kill9()
+	}
+	return took, true
+}
+
+func TestD3AFailedFlushIsNeverAcknowledgedAlsoWhenThePagesAreGone(t *testing.T) {
+	rig.Need(t, "root", "fuse")
+	prove(t, failingDisk, 0, control{"ack-on-error", 0, "acknowledged and lost"})
+}
+
+// failingDisk lets the n-th flush of the disk fail, which loses what it
+// covered, and takes the power away afterwards: a lie is then seen.
+func failingDisk(t *testing.T, teeth string, _ int) (r result) {
+	seed := rig.Seed(t)
+	var (
+		total   rig.Verdict
+		slowest time.Duration
+	)
+	for _, n := range counts() {
+		var p plug
+		m := p.plugIn(t, "")
+		p.house = newHouse(t, "D3", seed+int64(n), rig.Options{Data: filepath.Join(m.Dir, "data"), Env: []string{rig.AnyDisk}, Teeth: teeth})
+		s, err := rig.TryStart(t, p.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.disk.SyncError(n)
+		took, fired := p.untilBroken(t, s, &r, func() bool { _, failed := p.disk.Syncs(); return failed > 0 })
+		if !fired {
+			r.breaks("flush %d was never reached", n)
+		}
+		slowest = max(slowest, took)
+		p.Fault("EIO", 1)
+		base := filepath.Join(t.TempDir(), "left")
+		damage, err := p.disk.Cut(base, seed+int64(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Kill9()
+		m.Unmount()
+		p.note(damage)
+		p.o.Data = filepath.Join(base, "data")
+		p.examine(t, &r, n)
+		total = total.Add(p.verdict(t))
+		if teeth != "" && total.Violations() > 0 {
+			break
+		}
+	}
+	r.line = fmt.Sprintf("slowest exit %v after the fault", slowest.Round(time.Millisecond))
+	return r.with(total)
+}

@@ -1,0 +1,186 @@
+package torture_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/afterbeep/afterbeep/test/power"
+	"github.com/afterbeep/afterbeep/test/rig"
+)
+
+func TestMain(m *testing.M) {
+	power.Sweep()
+	os.Exit(rig.Main(m, power.Sweep))
+}
+
+// result is what a trial found.
+type result struct {
+	line   string   // seed, faults, counts
+	broken []string // what was promised and not kept
+}
+
+func (r *result) breaks(format string, args ...any) {
+	r.broken = append(r.broken, fmt.Sprintf(format, args...))
+}
+
+// with adds what a ledger found.
+func (r result) with(v rig.Verdict) result {
+	for what, texts := range map[string][]string{
+		"acknowledged and lost": v.Lost, "stored twice": v.Doubled, "refused and stored": v.Ghosts,
+		"stored and never sent": v.Strange, "given another reference": v.Renamed,
+	} {
+		if len(texts) > 0 {
+			r.breaks("%d messages were %s", len(texts), what)
+		}
+	}
+	r.line = strings.TrimSpace(v.String() + "; " + r.line)
+	return r
+}
+
+// trial runs the binary with these teeth ("" is what is shipped), so many times
+// over at most.
+type trial func(t *testing.T, teeth string, times int) result
+
+// control is the broken variant that a trial must see through.
+type control struct {
+	teeth string
+	times int
+	finds string // what must be among the findings, so that no other one hides that this is not seen
+}
+
+// prove runs the trial on what is shipped and on the variant with teeth.
+func prove(t *testing.T, run trial, times int, with control) {
+	t.Helper()
+	t.Run("as shipped", func(t *testing.T) {
+		r := run(t, "", times)
+		t.Log(r.line)
+		for _, broken := range r.broken {
+			t.Error(broken)
+		}
+	})
+	if with.teeth == "" {
+		return
+	}
+	t.Run("control "+with.teeth, func(t *testing.T) {
+		r := run(t, with.teeth, with.times)
+		t.Log(r.line)
+		t.Logf("found: %s", strings.Join(r.broken, "; "))
+		if !slices.ContainsFunc(r.broken, func(broken string) bool { return strings.Contains(broken, with.finds) }) {
+			t.Errorf("the binary breaks its promise (%s), and the trial did not notice that anything was %q: it proves nothing", with.teeth, with.finds)
+		}
+	})
+}
+
+// house is a data folder with an app and a channel, and what was sent to it.
+type house struct {
+	*rig.Ledger
+	o     rig.Options
+	creds rig.Credentials
+}
+
+func newHouse(t *testing.T, name string, seed int64, o rig.Options) *house {
+	t.Helper()
+	if o.Data == "" {
+		o.Data = filepath.Join(t.TempDir(), "data")
+	}
+	plain := o
+	plain.Wrap, plain.Args = nil, nil
+	return &house{Ledger: rig.NewLedger(name, seed), o: o, creds: rig.Provision(t, plain)}
+}
+
+// open starts the server and a client of it.
+func (h *house) open(t *testing.T) (*rig.Server, *rig.Client) {
+	t.Helper()
+	s := rig.Start(t, h.o)
+	return s, rig.NewClient(s.URL, h.creds)
+}
+
+// verdict compares with what the data folder holds, server or not.
+func (h *house) verdict(t *testing.T) rig.Verdict {
+	t.Helper()
+	return h.Compare(rig.Messages(t, rig.Options{Data: h.o.Data, Env: h.o.Env}))
+}
+
+// load lets writers run in the background; the returned function stops them
+// and waits; it may be called again.
+func (h *house) load(c *rig.Client, writers int) (end func()) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		h.Load(c, writers, stop)
+	}()
+	return sync.OnceFunc(func() {
+		close(stop)
+		<-done
+		c.Close()
+	})
+}
+
+// eventually asks every 20 ms until it is so; false when it was not within the
+// time.
+func eventually(patience time.Duration, so func() bool) bool {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if so() {
+			return true
+		}
+	}
+	return so()
+}
+
+// leave leaves one new letter and notes the answer.
+func (h *house) leave(c *rig.Client) rig.Outcome {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	letter := h.Write()
+	o := c.Leave(ctx, letter)
+	h.Note(letter, o)
+	return o
+}
+
+// alive says whether the process answers /livez.
+func alive(s *rig.Server) bool {
+	res, err := http.Get(s.Ops + "/livez")
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// database opens the store's file as any other program would.
+func database(t *testing.T, data string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, "afterbeep.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// ask runs a statement that gives one number.
+func ask(t *testing.T, db *sql.DB, statement string) (n int) {
+	t.Helper()
+	if err := db.QueryRow(statement).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return n
+}
+
+// healthy runs the doctor, which reads every row and its hash.
+func (h *house) healthy(t *testing.T) (string, bool) {
+	t.Helper()
+	r := rig.Exec(t, rig.Options{Data: h.o.Data, Env: h.o.Env}, "doctor", "--json")
+	return strings.TrimSpace(r.Stdout + r.Stderr), r.Code == 0
+}
