@@ -172,3 +172,13 @@ func (k *Keeper) Channel(app *desk.App, configurationID string) (*desk.Channel, 
 	}
 	return nil, desk.Errorf(desk.Missing, "channel_id", "channelId names no channel")
 }
+
+// Region is how local numbers of a channel are read; false when the snapshot has
+// no such channel, which may be newer than it.
+func (k *Keeper) Region(tenant desk.TenantID, channel desk.ChannelID) (string, bool) {
+	ch, ok := k.view.Load().channels[place{tenant, channel}]
+	if !ok {
+		return "", false
+	}
+	return ch.Region, true
+}

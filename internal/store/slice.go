@@ -20,12 +20,12 @@ func (s *Store) Slice(ctx context.Context, do func(*Slice) error) error {
 // Take removes the oldest journal rows and returns them; no more than rows. A
 // row that is not what was written is set aside here, whole.
 func (s *Slice) Take(ctx context.Context, rows int) ([]desk.Row, error) {
-	st, err := s.t.s.prepared(ctx, s.t.s.write, `SELECT id, last_id, messages, lines, hash FROM journal
+	st, err := s.t.stmt(ctx, `SELECT id, last_id, messages, lines, hash FROM journal
 		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`+s.t.s.dialect.SkipLocked())
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.t.StmtContext(ctx, st).QueryContext(ctx, int64(bucket), rows)
+	found, err := st.QueryContext(ctx, int64(bucket), rows)
 	stored, err := collect(found, s.t.s.dialect.Classify(err, false), scanRow)
 	if err != nil {
 		return nil, s.t.s.dialect.Classify(err, false)

@@ -84,26 +84,48 @@ var migrations embed.FS
 // Migrations is the folder of an engine's migrations.
 func Migrations(engine string) (fs.FS, error) { return fs.Sub(migrations, "migrations/"+engine) }
 
-// prepared keeps a statement for each text, since parsing costs more than running.
+// prepared keeps a statement for each text, since parsing costs more than
+// running. It must not be called inside a transaction of the same pool, whose
+// only connection may be taken; see tx.stmt.
 func (s *Store) prepared(ctx context.Context, db *sql.DB, text string) (*sql.Stmt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	key := stmtKey{db, text}
-	if st, ok := s.stmts[key]; ok {
+	if st := s.known(key); st != nil {
 		return st, nil
 	}
 	st, err := db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, s.dialect.Classify(err, false)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, ok := s.stmts[key]; ok {
+		return first, st.Close()
+	}
 	s.stmts[key] = st
 	return st, nil
+}
+
+func (s *Store) known(key stmtKey) *sql.Stmt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stmts[key]
 }
 
 // tx is a transaction that writes.
 type tx struct {
 	*sql.Tx
-	s *Store
+	s     *Store
+	fresh []string // texts seen for the first time: prepared for good afterwards
+}
+
+// stmt is a statement of this transaction.
+func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st := t.s.known(stmtKey{t.s.write, text}); st != nil {
+		return t.StmtContext(ctx, st), nil
+	}
+	t.fresh = append(t.fresh, text)
+	st, err := t.PrepareContext(ctx, text)
+	return st, t.s.dialect.Classify(err, false)
 }
 
 // change runs do in one transaction. Its commit is the moment of truth: when it
@@ -114,20 +136,27 @@ func (s *Store) change(ctx context.Context, do func(*tx) error) error {
 	if err != nil {
 		return s.dialect.Classify(err, false)
 	}
-	if err := do(&tx{Tx: t, s: s}); err != nil {
-		return errors.Join(s.dialect.Classify(err, false), ignoreDone(t.Rollback()))
+	x := &tx{Tx: t, s: s}
+	if err := do(x); err != nil {
+		return withRollback(s.dialect.Classify(err, false), x.Rollback())
 	}
-	if err := t.Commit(); err != nil {
+	if err := x.Commit(); err != nil {
 		return s.dialect.Classify(err, true)
+	}
+	for _, text := range x.fresh {
+		if _, err := s.prepared(ctx, s.write, text); err != nil {
+			return nil // the work is done; the text is prepared another time
+		}
 	}
 	return nil
 }
 
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
+// withRollback keeps the first error; a rollback that failed is told too.
+func withRollback(err, back error) error {
+	if back == nil || errors.Is(back, sql.ErrTxDone) {
+		return err
 	}
-	return err
+	return errors.Join(err, back)
 }
 
 // tendEvery is how often the engine is tended while there are writes. Nothing
@@ -187,11 +216,11 @@ func (t *tx) exec(ctx context.Context, id desk.TenantID, text string, args ...an
 
 // row reads one row of one tenant inside the transaction.
 func (t *tx) row(ctx context.Context, id desk.TenantID, text string, args ...any) scanner {
-	st, err := t.s.prepared(ctx, t.s.write, text)
+	st, err := t.stmt(ctx, text)
 	if err != nil {
 		return failed{err}
 	}
-	return t.StmtContext(ctx, st).QueryRowContext(ctx, bind(id, args)...)
+	return st.QueryRowContext(ctx, bind(id, args)...)
 }
 
 type failed struct{ err error }
@@ -201,11 +230,11 @@ func (f failed) Scan(...any) error { return f.err }
 // run executes a text that is not about one tenant: the journal's, whose rows
 // carry many.
 func (t *tx) run(ctx context.Context, text string, args ...any) (int64, error) {
-	st, err := t.s.prepared(ctx, t.s.write, text)
+	st, err := t.stmt(ctx, text)
 	if err != nil {
 		return 0, err
 	}
-	r, err := t.StmtContext(ctx, st).ExecContext(ctx, args...)
+	r, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, t.s.dialect.Classify(err, false)
 	}

@@ -31,6 +31,7 @@ type Disk struct {
 	full     bool
 	delay    time.Duration
 	failIn   int // flushes until one fails; 0 is never
+	failOf   string
 	syncs    int
 	failed   int
 }
@@ -63,13 +64,13 @@ type change struct {
 // NewDisk is an empty one.
 func NewDisk() *Disk {
 	d := &Disk{}
-	d.root = d.newNode(0o755, true)
+	d.root = d.newNode("", 0o755, true)
 	return d
 }
 
-func (d *Disk) newNode(mode uint32, dir bool) *node {
+func (d *Disk) newNode(name string, mode uint32, dir bool) *node {
 	d.lastIno++
-	n := &node{disk: d, ino: d.lastIno, mode: mode & 0o7777, changed: time.Now()}
+	n := &node{disk: d, name: name, ino: d.lastIno, mode: mode & 0o7777, changed: time.Now()}
 	if dir {
 		n.names, n.kept = map[string]*node{}, map[string]*node{}
 	}
@@ -93,7 +94,7 @@ func (d *Disk) load(into *node, dir string) error {
 			return err
 		}
 		path := filepath.Join(dir, e.Name())
-		n := d.newNode(uint32(info.Mode().Perm()), e.IsDir())
+		n := d.newNode(e.Name(), uint32(info.Mode().Perm()), e.IsDir())
 		if e.IsDir() {
 			err = d.load(n, path)
 		} else {
@@ -117,8 +118,9 @@ func (d *Disk) Full(on bool) { d.set(func() { d.full = on }) }
 // SyncDelay makes every flush of a file take that much longer.
 func (d *Disk) SyncDelay(delay time.Duration) { d.set(func() { d.delay = delay }) }
 
-// SyncError makes the n-th flush of a file from now on fail with EIO, once.
-func (d *Disk) SyncError(n int) { d.set(func() { d.failIn = n }) }
+// SyncError makes the n-th flush from now on fail with EIO, once: of a file of
+// that name, or of any file when it is "".
+func (d *Disk) SyncError(name string, n int) { d.set(func() { d.failOf, d.failIn = name, n }) }
 
 // Off makes everything fail with EIO from now on, as if the disk had gone.
 func (d *Disk) Off() { d.set(func() { d.dead = true }) }
@@ -187,7 +189,7 @@ func (d *Disk) flushFolder(n *node) {
 func (d *Disk) flush(n *node) bool {
 	pending := n.pending
 	n.pending = nil
-	if d.failIn > 0 {
+	if d.failIn > 0 && (d.failOf == "" || d.failOf == n.name) {
 		if d.failIn--; d.failIn == 0 {
 			d.failed++
 			return false

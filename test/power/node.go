@@ -13,6 +13,7 @@ import (
 type node struct {
 	fs.Inode
 	disk    *Disk
+	name    string // when it was made
 	ino     uint64
 	mode    uint32
 	changed time.Time
@@ -108,7 +109,7 @@ func (n *node) make(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	if n.disk.full {
 		return nil, syscall.ENOSPC
 	}
-	c := n.disk.newNode(mode, mode&syscall.S_IFMT == syscall.S_IFDIR)
+	c := n.disk.newNode(name, mode, mode&syscall.S_IFMT == syscall.S_IFDIR)
 	n.disk.move(move{to: n, newName: name, node: c})
 	return n.child(ctx, c, out), 0
 }

@@ -90,6 +90,9 @@ func cuts(t *testing.T, teeth string, times int) (r result) {
 	if total.Faults["cut that destroyed something"] == 0 {
 		r.breaks("no cut destroyed anything: the trial proves nothing")
 	}
+	if times >= 20 && total.Faults["cut inside a checkpoint"] == 0 {
+		r.breaks("no cut hit a checkpoint: the trial proves less than it says")
+	}
 	return r.with(total)
 }
 
@@ -124,8 +127,8 @@ func exists(name string) bool {
 }
 
 // work lets the writers go on for a while. In every third cut it ends them and
-// waits until the server, on a disk that has become slow, carries the WAL over:
-// the moment at which the database file itself can be torn.
+// waits until the server carries the WAL over, on a disk that turns slow at that
+// moment: it is when the database file itself can be torn.
 func (p *plug) work(chance *rand.Rand, cut int, end func()) {
 	most := 400
 	if cut%25 == 24 {
@@ -134,11 +137,11 @@ func (p *plug) work(chance *rand.Rand, cut int, end func()) {
 	time.Sleep(between(chance, 20, most))
 	if cut%3 == 2 {
 		end()
-		p.disk.SyncDelay(40 * time.Millisecond)
 		began := time.Now()
 		for p.disk.Unflushed("afterbeep.db") == 0 && time.Since(began) < 3*time.Second {
-			time.Sleep(time.Millisecond)
+			time.Sleep(100 * time.Microsecond)
 		}
+		p.disk.SyncDelay(100 * time.Millisecond)
 		time.Sleep(between(chance, 0, 40))
 	}
 }
@@ -268,6 +271,11 @@ func (h *house) untilBroken(t *testing.T, s *rig.Server, r *result, failed func(
 	if !eventually(4*time.Second, failed) {
 		return 0, false
 	}
+	return leaves(s, r), true
+}
+
+// leaves sees a server off whose flush has just failed.
+func leaves(s *rig.Server, r *result) (took time.Duration) {
 	began := time.Now()
 	var ready atomic.Int64
 	asked := make(chan struct{})
@@ -299,12 +307,58 @@ func (h *house) untilBroken(t *testing.T, s *rig.Server, r *result, failed func(
 	if !left {
 		s.Kill9()
 	}
-	return took, true
+	return took
 }
 
 func TestD3AFailedFlushIsNeverAcknowledgedAlsoWhenThePagesAreGone(t *testing.T) {
 	rig.Need(t, "root", "fuse")
 	prove(t, failingDisk, 0, control{"ack-on-error", 0, "acknowledged and lost"})
+}
+
+func TestD3AFailedFlushInsideACheckpointIsNotForgotten(t *testing.T) {
+	rig.Need(t, "root", "fuse")
+	prove(t, failingCheckpoint, rig.Times(3, 30), control{})
+}
+
+// failingCheckpoint lets the flush of the database file itself fail while the
+// WAL is carried over, when nobody waits for an answer. Were it forgotten, the
+// WAL would be written over, and what it carried would be nowhere.
+func failingCheckpoint(t *testing.T, _ string, times int) (r result) {
+	seed := rig.Seed(t)
+	var (
+		total   rig.Verdict
+		slowest time.Duration
+	)
+	for n := range times {
+		var p plug
+		m := p.plugIn(t, "")
+		p.house = newHouse(t, "D3", seed+int64(n), rig.Options{Data: filepath.Join(m.Dir, "data"), Env: []string{rig.AnyDisk}})
+		s, c := p.open(t)
+		end := p.load(c, writers)
+		time.Sleep(200 * time.Millisecond)
+		end()
+		p.disk.SyncError("afterbeep.db", 1)
+		if eventually(5*time.Second, func() bool { _, failed := p.disk.Syncs(); return failed > 0 }) {
+			p.Fault("EIO in a checkpoint", 1)
+			slowest = max(slowest, leaves(s, &r))
+		}
+		base := filepath.Join(t.TempDir(), "left")
+		damage, err := p.disk.Cut(base, seed+int64(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Kill9()
+		m.Unmount()
+		p.note(damage)
+		p.o.Data = filepath.Join(base, "data")
+		p.examine(t, &r, n)
+		total = total.Add(p.verdict(t))
+	}
+	if total.Faults["EIO in a checkpoint"] == 0 {
+		r.breaks("no checkpoint failed: the trial proves nothing")
+	}
+	r.line = fmt.Sprintf("slowest exit %v after the fault", slowest.Round(time.Millisecond))
+	return r.with(total)
 }
 
 // failingDisk lets the n-th flush of the disk fail, which loses what it
@@ -323,7 +377,7 @@ func failingDisk(t *testing.T, teeth string, _ int) (r result) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.disk.SyncError(n)
+		p.disk.SyncError("", n)
 		took, fired := p.untilBroken(t, s, &r, func() bool { _, failed := p.disk.Syncs(); return failed > 0 })
 		if !fired {
 			r.breaks("flush %d was never reached", n)

@@ -11,7 +11,7 @@ import (
 
 func app(tenant desk.TenantID, key desk.AppKey, name string) desk.App {
 	return desk.App{
-		Tenant: tenant, Key: key, Name: name, SecretHash: []byte{1}, OldHash: []byte{}, Epoch: 1,
+		Tenant: tenant, Key: key, Name: name, SecretHash: []byte{1}, Epoch: 1,
 		CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
 	}
 }
