@@ -51,7 +51,7 @@ func (f *filter) query(ctx context.Context, a *app.App, t desk.Tenant, now time.
 	}
 	if f.caller != "" {
 		q.Caller = f.caller
-		q.Keys, err = a.CallerKeys(ctx, t.ID, f.caller)
+		q.Keys, err = a.CallerKeys(ctx, t.ID, q.Channel, f.caller)
 	}
 	return q, err
 }

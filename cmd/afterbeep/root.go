@@ -52,6 +52,8 @@ them. Everything is stored in one data folder.`,
 		Example: `  afterbeep demo                 try it: a server, some messages, three curl lines
   afterbeep serve                run the server on ./afterbeep-data
   afterbeep messages list        read what was left`,
+		Args:          cobra.ArbitraryArgs, // none is right, but astray words that better
+		RunE:          astray,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -89,17 +91,22 @@ func (c *cli) family(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command
 		examples = append(examples, first)
 	}
 	cmd.Example = strings.Join(examples, "\n")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return cmd.Help()
-		}
-		text := fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+args[0])
-		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-			text += fmt.Sprintf("; did you mean %q?", like[0])
-		}
-		return wrong("%s", text)
-	}
+	cmd.RunE = astray
 	return cmd
+}
+
+// astray answers a command that only has others below it: with its help, or, when
+// a word follows that is none of them, with what may have been meant.
+func astray(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	text := fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+args[0])
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		text += fmt.Sprintf("; did you mean %q?", cmd.CommandPath()+" "+like[0])
+	}
+	return wrong("%s", text)
 }
 
 // run is the body of a command.

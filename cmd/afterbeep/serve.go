@@ -34,7 +34,12 @@ values hold and where they come from. Logs are JSON on standard error.`,
 			if err != nil {
 				return err
 			}
-			return c.serveUntil(cmd.Context(), s, func(at app.Addresses) { c.greet(s, at) })
+			// Programs wait for this line, so it is written whatever the log level is.
+			always := slog.New(slog.NewJSONHandler(c.err, nil))
+			return c.serveUntil(cmd.Context(), s, func(at app.Addresses) {
+				always.Info("listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
+				c.greet(s, at)
+			})
 		}),
 	}
 	addSettings(cmd.Flags(), others()...)
@@ -53,19 +58,14 @@ func others() []string {
 	return names
 }
 
-// serveUntil runs the server until ctx ends. The line that says where it
-// listens is written whatever the log level is: programs wait for it.
+// serveUntil runs the server until ctx ends.
 func (c *cli) serveUntil(ctx context.Context, s config.Settings, ready func(app.Addresses)) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return err // Check has seen it; it is one of the four
 	}
-	always := slog.New(slog.NewJSONHandler(c.err, nil))
 	log := slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level}))
-	err := app.Serve(ctx, s, log, func(at app.Addresses) {
-		always.InfoContext(ctx, "listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
-		ready(at)
-	})
+	err := app.Serve(ctx, s, log, ready)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &fault{text: err.Error() + "; choose another with --listen or --ops-listen", code: exitError}
 	}

@@ -53,8 +53,13 @@ func kind(e config.Entry) string {
 // not where the default is an empty text or a zero.
 func usage(e config.Entry) string {
 	text := e.Meaning
-	if r := e.Range(); r != "" {
+	switch r := e.Range(); {
+	case r != "" && e.Unit == "duration":
+		text += " (" + r + ")"
+	case r != "":
 		text += " (" + e.Unit + ", " + r + ")"
+	case !e.Boolean():
+		text += " (" + e.Unit + ")"
 	}
 	return text + " [" + e.Env + "]"
 }

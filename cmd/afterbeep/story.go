@@ -33,7 +33,7 @@ func curlLines(base string, f foundation) string {
 	access, token := fmt.Sprintf(field, "AccessToken"), fmt.Sprintf(field, "token")
 	return fmt.Sprintf(`ACCESS=$(curl -s %[1]s -H 'Content-Type: application/json' -d '{"app_key":"%[4]s","app_secret":"%[5]s"}' | %[7]s)
 TOKEN=$(curl -s %[2]s -H 'Content-Type: application/json' -H 'x-app-key: %[4]s' -H "Authorization: Bearer $ACCESS" -d '{"userId":"web-1","userName":"Me","channelId":"%[6]s","locale":"en_GB"}' | %[8]s)
-curl -i %[3]s -H 'Content-Type: application/json' -H 'x-app-key: %[4]s' -H "Authorization: Bearer $ACCESS" -H "ccmessaging-token: $TOKEN" -d '{"callId":"web-1","caller":"138****7777","leaveMessage":"Please reply","channel":"WEB"}'`,
+curl -si %[3]s -H 'Content-Type: application/json' -H 'x-app-key: %[4]s' -H "Authorization: Bearer $ACCESS" -H "ccmessaging-token: $TOKEN" -d '{"callId":"web-1","caller":"138****7777","leaveMessage":"Please reply","channel":"WEB"}'`,
 		quote(base+chain.TokenPath), quote(base+chain.ApplyPath), quote(base+chain.LeavePath),
 		f.key, f.secret, f.channel, access, token)
 }

@@ -100,8 +100,8 @@ func threadColumns(names func(desk.ChannelID) string) []column[desk.Thread] {
 
 // conversation is a thread with everything in it.
 type conversation struct {
-	Thread   threadRow  `json:",inline"`
-	Contents []record   `json:"contents"`
+	Thread   threadRow  `json:"thread"`
+	Messages []record   `json:"messages"`
 	Events   []eventRow `json:"events"`
 }
 
@@ -149,9 +149,9 @@ func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk
 	if err != nil {
 		return err
 	}
-	v := conversation{Thread: threadOf(th, t.Name), Contents: []record{}, Events: []eventRow{}}
+	v := conversation{Thread: threadOf(th, t.Name), Messages: []record{}, Events: []eventRow{}}
 	for _, m := range contents {
-		v.Contents = append(v.Contents, recordOf(m, t.Name))
+		v.Messages = append(v.Messages, recordOf(m, t.Name))
 	}
 	for _, e := range events {
 		v.Events = append(v.Events, eventRow{e.Seq, e.Kind, e.Actor, stamp(e.At), jsontext.Value(e.Data)})

@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func build() built {
 		return b
 	}
 	if b.Version == "" {
-		b.Version = info.Main.Version
+		b.Version = strings.Trim(info.Main.Version, "()") // (devel) in a working tree
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {

@@ -19,6 +19,7 @@ const (
 	nodeBits   = 10
 	msShift    = seqBits + nodeBits
 	seqMask    = 1<<seqBits - 1
+	lastMs     = 1<<40 - 1 // in 2058; a clock beyond it is wrong, and half the range stays for going on
 	// MaxNode is the largest node number of a cluster.
 	MaxNode = 1<<nodeBits - 1
 )
@@ -70,7 +71,7 @@ func NewSequence(node int, last ID, now func() time.Time) *Sequence {
 func (s *Sequence) Next() ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ms := s.now().UnixMilli() - epochMilli
+	ms := min(s.now().UnixMilli()-epochMilli, lastMs)
 	switch {
 	case ms > s.last:
 		s.last, s.seq = ms, rand.Int64N(1<<(seqBits-1))

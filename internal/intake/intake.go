@@ -168,12 +168,13 @@ func (in *Intake) expected() time.Duration {
 	if b := in.filling; b != nil && b.count >= in.set.Batch {
 		batches++
 	}
-	wait := time.Duration(batches) * in.pace
-	if !in.flushing.IsZero() {
-		// Overdue for a while already: expect it to last as long again.
-		wait += (in.pace - in.now().Sub(in.flushing)).Abs()
+	if in.flushing.IsZero() {
+		return time.Duration(batches) * in.pace
 	}
-	return wait
+	// A flush that is overdue says more about the disk than those before it, and
+	// may well last as long again.
+	elapsed := in.now().Sub(in.flushing)
+	return time.Duration(batches)*max(in.pace, elapsed) + (in.pace - elapsed).Abs()
 }
 
 // print identifies what was said, not how it was sent.
@@ -294,6 +295,9 @@ func (in *Intake) flushed(b *batch, took time.Duration) {
 	in.waiting -= b.count
 	in.stalled = false
 	in.flushing = time.Time{}
+	if in.pace == 0 {
+		in.pace = took
+	}
 	in.pace += (took - in.pace) / 4
 }
 

@@ -64,8 +64,10 @@ func (s *Slice) deleteFirst() error {
 // Newest is the newest thread of a caller in a channel; Missing when he never
 // left a message there.
 func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID, callerKey string) (desk.Thread, error) {
-	th, err := scanThread(s.t.row(ctx, tenant, selectThread+` WHERE tenant_id = $1 AND caller_key = $2 AND channel_id = $3
-		ORDER BY tenant_id DESC, caller_key DESC, channel_id DESC, id DESC LIMIT 1`, callerKey, int64(channel)))
+	// By way of max, because without statistics SQLite would rather walk the
+	// tenant's threads backwards until it meets the caller.
+	th, err := scanThread(s.t.row(ctx, tenant, selectThread+` WHERE tenant_id = $1 AND id =
+		(SELECT max(id) FROM thread WHERE tenant_id = $1 AND caller_key = $2 AND channel_id = $3)`, callerKey, int64(channel)))
 	if missing(err) {
 		return th, desk.Errorf(desk.Missing, "thread", "this caller has no thread")
 	}
