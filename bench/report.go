@@ -14,9 +14,11 @@ import (
 	"time"
 )
 
-// record is one figure: a value a round, and the target, if there is one.
+// record is one figure: a value a round, and the target, if there is one. A
+// figure without a target is a detail: What is its column, Row its row.
 type record struct {
 	Suite  string    `json:"suite"`
+	Row    string    `json:"row,omitempty"`
 	What   string    `json:"what"`
 	Unit   string    `json:"unit"`
 	Values []float64 `json:"values"`
@@ -81,6 +83,9 @@ func longest(m *sample) float64 { return milliseconds(m.Latency.Max()) }
 // Rate is acknowledged messages a second.
 func (m *sample) Rate() float64 { return m.Result.Rate() }
 
+// perFlush is how many messages shared a flush.
+func perFlush(m *sample) float64 { return m.counted / max(m.flushes, 1) }
+
 // cost is the server's processor time a message, in microseconds: sorting what
 // it had time for included.
 func (m *sample) cost() float64 { return float64(m.cpu.Microseconds()) / max(m.counted, 1) }
@@ -88,7 +93,7 @@ func (m *sample) cost() float64 { return float64(m.cpu.Microseconds()) / max(m.c
 // String is for the progress on standard error.
 func (m *sample) String() string {
 	return fmt.Sprintf("%.0f msg/s, p50 %.2f ms, p99 %.2f ms, %.0f µs of the server's processor, %.0f a flush, %d not acknowledged",
-		m.Rate(), p50(m), p99(m), m.cost(), m.counted/max(m.flushes, 1), m.Unacked())
+		m.Rate(), p50(m), p99(m), m.cost(), perFlush(m), m.Unacked())
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -127,13 +132,46 @@ func (b *bench) report() string {
 			fmt.Fprintf(&w, "| %s | %s | %s | %s |\n", r.What, r.Target, r.spread(), verdict)
 		}
 	}
-	w.WriteString("\n| in detail | median (lowest–highest) |\n|---|---|\n")
-	for _, r := range b.records {
-		if r.Target == "" {
-			fmt.Fprintf(&w, "| %s | %s |\n", r.What, r.spread())
-		}
+	for _, suite := range suites {
+		w.WriteString(b.details(suite.name, suite.what))
 	}
 	fmt.Fprintf(&w, "\n%s\n", b.method())
+	return w.String()
+}
+
+// details is a suite's table of figures without targets.
+func (b *bench) details(suite, title string) string {
+	var rows, columns []string
+	cells := map[[2]string]string{}
+	for _, r := range b.records {
+		if r.Suite != suite || r.Target != "" {
+			continue
+		}
+		column := r.What
+		if r.Unit != "" {
+			column += ", " + r.Unit
+		}
+		if !slices.Contains(rows, r.Row) {
+			rows = append(rows, r.Row)
+		}
+		if !slices.Contains(columns, column) {
+			columns = append(columns, column)
+		}
+		r.Unit = ""
+		cells[[2]string{r.Row, column}] = r.spread()
+	}
+	if len(rows) == 0 {
+		return ""
+	}
+	var w strings.Builder
+	fmt.Fprintf(&w, "\n| %s | %s |\n|---|%s\n", title, strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, row := range rows {
+		fmt.Fprintf(&w, "| %s |", row)
+		for _, column := range columns {
+			fmt.Fprintf(&w, " %s |", cells[[2]string{row, column}])
+		}
+		w.WriteString("\n")
+	}
 	return w.String()
 }
 
@@ -149,11 +187,11 @@ func (r *record) spread() string {
 		}
 		return fmt.Sprintf("%.2f", v)
 	}
-	text := show(r.Median) + " " + r.Unit
+	text := strings.TrimSpace(show(r.Median) + " " + r.Unit)
 	if len(r.Values) > 1 {
 		text += fmt.Sprintf(" (%s–%s)", show(slices.Min(r.Values)), show(slices.Max(r.Values)))
 	}
-	return strings.Replace(text, " ×", " ×", 1)
+	return text
 }
 
 // method says how the figures were made, for the reader of the report.
@@ -178,6 +216,6 @@ func machine(dir string) string {
 		}
 	}
 	kernel, _ := exec.Command("uname", "-sr").Output()
-	disk, _ := exec.Command("stat", "-f", "-c", "%T", dir).Output()
+	disk, _ := exec.Command("findmnt", "-no", "FSTYPE", "-T", dir).Output()
 	return fmt.Sprintf("%s, %d cores; %s; %s; %s.", model, runtime.NumCPU(), strings.TrimSpace(string(kernel)), strings.TrimSpace(string(disk)), runtime.Version())
 }

@@ -49,36 +49,49 @@ func (b *bench) once(teeth string, p load.Plan) (*sample, error) {
 }
 
 func (b *bench) compare(c int, stored, ceiling []*sample) {
-	at := fmt.Sprintf("%d connections", c)
-	rates := record{What: at + ": share of the ceiling's rate", Unit: "×", Values: ratios(stored, ceiling, (*sample).Rate)}
-	slowest := record{What: at + ": p99 against the ceiling's", Unit: "×", Values: ratios(stored, ceiling, p99)}
-	switch {
-	case c >= 256:
-		rates.atLeast(0.90)
+	at := connections(c)
+	if c >= 64 {
+		rate := record{What: at + ": share of the ceiling's rate", Unit: "×", Values: ratios(stored, ceiling, (*sample).Rate)}
+		slowest := record{What: at + ": p99 against the ceiling's", Unit: "×", Values: ratios(stored, ceiling, p99)}
+		rate.atLeast(0.75)
 		slowest.atMost(1.2)
-	case c >= 64:
-		rates.atLeast(0.75)
-		slowest.atMost(1.2)
+		if c >= 256 {
+			rate.atLeast(0.90)
+		}
+		b.note("ceiling", rate, slowest)
 	}
-	b.note("ceiling", rates, slowest)
-	for _, side := range []struct {
-		name    string
-		samples []*sample
-	}{{"stored", stored}, {"ceiling", ceiling}} {
-		b.note("ceiling",
-			record{What: at + ", " + side.name + ": acknowledged", Unit: "msg/s", Values: values(side.samples, (*sample).Rate)},
-			record{What: at + ", " + side.name + ": p50", Unit: "ms", Values: values(side.samples, p50)},
-			record{What: at + ", " + side.name + ": p99", Unit: "ms", Values: values(side.samples, p99)},
-			record{What: at + ", " + side.name + ": longest", Unit: "ms", Values: values(side.samples, longest)},
-			record{What: at + ", " + side.name + ": server's processor time a message", Unit: "µs", Values: values(side.samples, (*sample).cost)},
-			record{What: at + ", " + side.name + ": not acknowledged", Unit: "answers", Values: values(side.samples, func(m *sample) float64 { return float64(m.Unacked()) })},
-		)
-	}
-	fullness := record{What: at + ": messages a flush", Unit: "", Values: values(stored, func(m *sample) float64 { return m.counted / max(m.flushes, 1) })}
 	if c >= 256 {
-		fullness.atLeast(50)
+		full := record{What: at + ": messages a flush", Values: values(stored, perFlush)}
+		full.atLeast(50)
+		b.note("ceiling", full)
 	}
-	b.note("ceiling", fullness)
+	b.detail("ceiling", at+", stored", stored)
+	b.detail("ceiling", at+", ceiling", ceiling)
+}
+
+func connections(n int) string {
+	if n == 1 {
+		return "one connection"
+	}
+	return fmt.Sprintf("%d connections", n)
+}
+
+// detail notes the figures of one side.
+func (b *bench) detail(suite, row string, all []*sample) {
+	for _, f := range []struct {
+		what, unit string
+		of         func(*sample) float64
+	}{
+		{"acknowledged", "msg/s", (*sample).Rate},
+		{"p50", "ms", p50},
+		{"p99", "ms", p99},
+		{"longest", "ms", longest},
+		{"server's processor time a message", "µs", (*sample).cost},
+		{"messages a flush", "", perFlush},
+		{"not acknowledged", "", func(m *sample) float64 { return float64(m.Unacked()) }},
+	} {
+		b.note(suite, record{Row: row, What: f.what, Unit: f.unit, Values: values(all, f.of)})
+	}
 }
 
 // lone compares one connection alone with what the disk takes for one small
@@ -108,8 +121,8 @@ func (b *bench) lone() error {
 	r := record{What: "one connection: p50 against 4 KiB append + fdatasync", Unit: "×", Values: ratio}
 	r.atMost(1.5)
 	b.note("lone", r,
-		record{What: "one connection: p50", Unit: "ms", Values: left},
-		record{What: "4 KiB append + fdatasync: p50", Unit: "ms", Values: disk})
+		record{Row: "one connection", What: "p50", Unit: "ms", Values: left},
+		record{Row: "4 KiB append + fdatasync", What: "p50", Unit: "ms", Values: disk})
 	return s.retire()
 }
 
@@ -155,11 +168,9 @@ func (b *bench) fullStore() error {
 	}
 	r := record{What: fmt.Sprintf("256 connections: rate with %d stored against an empty store", b.full), Unit: "×", Values: ratios(many, none, (*sample).Rate)}
 	r.atLeast(0.95)
-	b.note("full", r,
-		record{What: "256 connections, full store: acknowledged", Unit: "msg/s", Values: values(many, (*sample).Rate)},
-		record{What: "256 connections, empty store: acknowledged", Unit: "msg/s", Values: values(none, (*sample).Rate)},
-		record{What: "256 connections, full store: p99", Unit: "ms", Values: values(many, p99)},
-		record{What: "256 connections, empty store: p99", Unit: "ms", Values: values(none, p99)})
+	b.note("full", r)
+	b.detail("full", fmt.Sprintf("256 connections, %d stored", b.full), many)
+	b.detail("full", "256 connections, empty store", none)
 	return full.leave()
 }
 
@@ -175,7 +186,10 @@ func (b *bench) sorting() error {
 		perSecond = append(perSecond, float64(b.drain)/wall.Seconds())
 		b.say("  %d messages sorted in %.1f s and %.1f s of processor time", b.drain, wall.Seconds(), cpu.Seconds())
 	}
-	var during, without []*sample
+	var (
+		during, without []*sample
+		sorted          []float64
+	)
 	for round := range b.rounds {
 		for _, backlog := range []int{0, b.drain} {
 			m, left, err := b.leaveWhileSorting(backlog)
@@ -187,6 +201,7 @@ func (b *bench) sorting() error {
 				without = append(without, m)
 			} else {
 				during = append(during, m)
+				sorted = append(sorted, (float64(backlog-left)+m.counted)/(b.warm+b.seconds).Seconds())
 			}
 		}
 	}
@@ -194,10 +209,11 @@ func (b *bench) sorting() error {
 	core.atLeast(10_000)
 	ratio := record{What: fmt.Sprintf("intake's p99 at %d/s while sorting drains against without", b.rate), Unit: "×", Values: ratios(during, without, p99)}
 	ratio.atMost(2)
-	b.note("sorting", core, ratio,
-		record{What: "sorting: messages a second by the clock", Unit: "msg/s", Values: perSecond},
-		record{What: "intake's p99 while sorting drains", Unit: "ms", Values: values(during, p99)},
-		record{What: "intake's p99 without a backlog", Unit: "ms", Values: values(without, p99)})
+	b.note("sorting", core, ratio)
+	b.note("sorting", record{Row: fmt.Sprintf("a backlog of %d, nobody leaving messages", b.drain), What: "sorted", Unit: "msg/s", Values: perSecond})
+	b.note("sorting", record{Row: fmt.Sprintf("the same at %d/s", b.rate), What: "sorted", Unit: "msg/s", Values: sorted})
+	b.detail("sorting", fmt.Sprintf("%d/s while a backlog drains", b.rate), during)
+	b.detail("sorting", fmt.Sprintf("%d/s without a backlog", b.rate), without)
 	return nil
 }
 

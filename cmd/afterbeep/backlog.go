@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -59,7 +60,7 @@ func (c *cli) leaveBacklog(ctx context.Context, client *chain.Client, l *leaving
 	})
 	bar.finish()
 	for _, o := range troubles {
-		c.note("line %d: %s", o.Line, term.Line(o.Outcome+" "+o.Code+" "+o.Reason))
+		c.note("line %d: %s: %s", o.Line, o.Outcome, term.Line(strings.TrimSpace(o.Code+" "+o.Reason)))
 	}
 	if more := sum.Failed() - len(troubles); more > 0 {
 		c.note("… and %d more; --results FILE has them all", more)

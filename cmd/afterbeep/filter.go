@@ -83,10 +83,14 @@ func since(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return now.Add(-d), nil
 	}
-	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		return day, nil
+	at, err := time.ParseInLocation(time.DateOnly, text, time.Local)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, text)
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
+	switch {
+	case err == nil && at.After(now):
+		return time.Time{}, wrong("--since is %s, which is still to come", text)
+	case err == nil:
 		return at, nil
 	}
 	return time.Time{}, wrong("--since is %q; write it like 24h, 7d, 2026-01-31 or 2026-01-31T09:00:00Z", text)

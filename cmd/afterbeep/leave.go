@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -163,7 +164,7 @@ func (c *cli) secret(l *leaving) error {
 		in = f
 	}
 	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
-	if err != nil && err != io.EOF { //nolint:errorlint // io.EOF is never wrapped by a reader
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("the secret cannot be read: %w", err)
 	}
 	l.options.AppSecret = strings.TrimSpace(line)

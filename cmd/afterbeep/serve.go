@@ -37,7 +37,7 @@ values hold and where they come from. Logs are JSON on standard error.`,
 			// Programs wait for this line, so it is written whatever the log level is.
 			always := slog.New(slog.NewJSONHandler(c.err, nil))
 			return c.serveUntil(cmd.Context(), s, func(at app.Addresses) {
-				always.Info("listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
+				always.InfoContext(cmd.Context(), "listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
 				c.greet(s, at)
 			})
 		}),

@@ -96,7 +96,7 @@ func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Lo
 		Batch: s.Intake.Batch, Queue: s.Intake.Queue, Linger: s.Intake.Linger,
 		MaxWait: s.Intake.MaxWait, AckTimeout: s.Intake.AckTimeout, Observe: h.flushed,
 	})
-	h.sorter.Load = h.intake.Queued
+	h.sorter.Taken = h.intake.Taken
 	h.meters.watch(h.intake)
 	surface := aicc.New(aicc.Parts{
 		Keeper: h.keeper, Intake: h.intake, Base: s.BasePath, Draining: h.draining, Log: log,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -75,7 +76,7 @@ func cause(err error) string {
 		}
 		return "a line is an object"
 	}
-	return err.Error()
+	return strings.TrimPrefix(err.Error(), "jsontext: ")
 }
 
 // derive makes the key of a line that brings none: the same line at the same

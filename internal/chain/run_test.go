@@ -130,7 +130,7 @@ func TestDifferentLinesHaveDifferentKeys(t *testing.T) {
 	if len(slices.Compact(keys)) != 5 {
 		t.Error("two different lines share a key")
 	}
-	if derive(key, 1, base) != derive(key, 1, base) {
+	if again := derive(key, 1, base); !slices.Contains(keys, again) {
 		t.Error("the same line has two keys")
 	}
 }

@@ -93,6 +93,7 @@ type Row struct {
 	First, Last ID // of the lines, which are in the order of their IDs
 	Count       int
 	Lines       []byte
+	Damaged     bool // as read: it is not what was written
 }
 
 // RowLines is the most messages a journal row holds.

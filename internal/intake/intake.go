@@ -77,6 +77,7 @@ type Intake struct {
 	filling  *batch   // gathers; nil when nobody waits
 	full     []*batch // before filling, oldest first
 	waiting  int      // messages in filling, full and the flush under way
+	taken    int64    // messages gathered since the start
 	closed   bool
 	stalled  bool      // a flush exceeded AckTimeout and has not come back
 	flushing time.Time // start of the flush under way, or zero
@@ -138,6 +139,7 @@ func (in *Intake) gather(m *desk.Message, key string) (*batch, *desk.Keyed, erro
 	m.ID = in.ids.Next()
 	in.filling.add(m, keyed)
 	in.waiting++
+	in.taken++
 	return in.filling, keyed, nil
 }
 
@@ -195,6 +197,13 @@ func (in *Intake) Queued() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.waiting
+}
+
+// Taken is how many messages were gathered since the start.
+func (in *Intake) Taken() int64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.taken
 }
 
 // Run writes until ctx ends, then what still waits, and returns. An error means

@@ -5,56 +5,45 @@ import (
 	"encoding/json"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
-	"github.com/afterbeep/afterbeep/internal/number"
 )
 
-// group is what one caller left in one channel in this slice.
-type group struct {
-	tenant  desk.TenantID
-	channel desk.ChannelID
-	key     string
-}
-
 // place puts every message into its caller's thread.
-func (s *Sorter) place(ctx context.Context, sl Slice, all []desk.Message) error {
+func (s *Sorter) place(ctx context.Context, sl Slice, all []letter) error {
 	var (
-		order   []group
-		members = map[group][]int{}
+		order    []group
+		members  = map[group][]*desk.Message{}
+		messages = make([]desk.Message, len(all))
 	)
 	for i := range all {
-		g, err := s.group(ctx, &all[i])
-		if err != nil {
-			return err
+		l := &all[i]
+		if l.lost != nil {
+			return l.lost
 		}
-		if members[g] == nil {
-			order = append(order, g)
+		messages[i] = l.Message
+		if members[l.group] == nil {
+			order = append(order, l.group)
 		}
-		members[g] = append(members[g], i)
+		members[l.group] = append(members[l.group], &messages[i])
 	}
 	for _, g := range order {
-		th, err := s.thread(ctx, sl, g, all, members[g])
+		th, err := s.thread(ctx, sl, g, members[g])
 		if err != nil {
 			return err
 		}
-		for _, i := range members[g] {
-			all[i].Thread = th.ID
+		for _, m := range members[g] {
+			m.Thread = th.ID
 		}
 	}
-	if err := sl.Insert(ctx, all); err != nil {
+	if err := sl.Insert(ctx, messages); err != nil {
 		return err
 	}
-	return announce(ctx, sl, all)
-}
-
-func (s *Sorter) group(ctx context.Context, m *desk.Message) (group, error) {
-	region, err := s.regions(ctx, m.Tenant, m.Channel)
-	return group{m.Tenant, m.Channel, number.Key(m.Caller, region)}, err
+	return announce(ctx, sl, messages)
 }
 
 // thread finds the caller's open thread, or opens one that is linked to the one
 // before.
-func (s *Sorter) thread(ctx context.Context, sl Slice, g group, all []desk.Message, members []int) (desk.Thread, error) {
-	first, last := &all[members[0]], &all[members[len(members)-1]]
+func (s *Sorter) thread(ctx context.Context, sl Slice, g group, members []*desk.Message) (desk.Thread, error) {
+	first, last := members[0], members[len(members)-1]
 	th, err := sl.Newest(ctx, g.tenant, g.channel, g.key)
 	switch {
 	case err != nil && desk.KindOf(err) != desk.Missing:
@@ -99,7 +88,7 @@ func announce(ctx context.Context, sl Slice, all []desk.Message) error {
 }
 
 // placeEach places one message at a time and sets aside those that fail.
-func (s *Sorter) placeEach(ctx context.Context, sl Slice, all []desk.Message) error {
+func (s *Sorter) placeEach(ctx context.Context, sl Slice, all []letter) error {
 	for i := range all {
 		err := sl.Try(ctx, func() error { return s.place(ctx, sl, all[i:i+1]) })
 		if err == nil {
@@ -108,7 +97,7 @@ func (s *Sorter) placeEach(ctx context.Context, sl Slice, all []desk.Message) er
 		if transient(err) || ctx.Err() != nil {
 			return err
 		}
-		m := &all[i]
+		m := &all[i].Message
 		row := desk.Row{First: m.ID, Last: m.ID, Count: 1, Lines: desk.AppendLine(nil, m)}
 		if err := s.setAside(ctx, sl, m.Tenant, row, err); err != nil {
 			return err

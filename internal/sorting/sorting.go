@@ -10,10 +10,8 @@
 package sorting
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,8 +20,8 @@ import (
 
 // Slice is what one transaction can do. Its methods are the store's.
 type Slice interface {
-	// Take removes the oldest journal rows and returns them, at most rows.
-	Take(ctx context.Context, rows int) ([]desk.Row, error)
+	// Take removes a row from the journal; false when another sorter was first.
+	Take(ctx context.Context, r *desk.Row) (mine bool, err error)
 	// Newest is a caller's newest thread in a channel, or Missing.
 	Newest(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID, callerKey string) (desk.Thread, error)
 	// Put writes a thread, by compare-and-set when it is not new.
@@ -37,8 +35,10 @@ type Slice interface {
 	Try(ctx context.Context, do func() error) error
 }
 
-// Store runs a slice in one transaction.
+// Store reads what is to be sorted, and runs a slice in one transaction.
 type Store interface {
+	// Oldest reads the oldest rows of the journal; they stay there.
+	Oldest(ctx context.Context, rows int) ([]desk.Row, error)
 	Slice(ctx context.Context, do func(Slice) error) error
 }
 
@@ -53,17 +53,19 @@ type Sorter struct {
 	log     *slog.Logger
 	wake    chan struct{}
 
-	// Load says how many messages wait to be written: sorting gives way to them.
-	Load func() int
+	// Taken counts the messages that intake took so far; sorting gives way to
+	// them. It may be nil.
+	Taken func() int64
 	// Observe is told of every slice: messages and time. It may be nil.
 	Observe func(messages int, took time.Duration)
+	pace    pace
 }
 
-// New makes a sorter that gives way to nobody until Load is set.
+// New makes a sorter that gives way to nobody until Taken is set.
 func New(s Store, regions Regions, log *slog.Logger) *Sorter {
 	return &Sorter{
 		store: s, regions: regions, log: log, wake: make(chan struct{}, 1),
-		Load:    func() int { return 0 },
+		Taken:   func() int64 { return 0 },
 		Observe: func(int, time.Duration) {},
 	}
 }
@@ -77,12 +79,9 @@ func (s *Sorter) Wake() {
 }
 
 const (
-	rowsASlice = 2                      // of at most desk.RowLines messages: some ten milliseconds
 	gather     = 50 * time.Millisecond  // lets messages that come one by one share a slice and its flush
 	idleLook   = 5 * time.Second        // in case a wake was missed, or another process wrote
 	retryAfter = 500 * time.Millisecond // the disk is full, or somebody holds the database
-	crowd      = 16                     // waiting messages that count as load
-	maxGiveWay = 250 * time.Millisecond
 )
 
 // Run sorts until ctx ends. An error means that a flush failed and the process
@@ -128,17 +127,11 @@ func (s *Sorter) drain(ctx context.Context) error {
 		}
 		took := time.Since(start)
 		s.Observe(n, took)
-		s.giveWay(ctx, took)
+		if rest := s.pace.rest(s.Taken(), n, took, time.Now()); rest > 0 {
+			pause(ctx, rest)
+		}
 	}
 	return nil
-}
-
-// giveWay leaves most of the machine to intake while it is busy: those who are
-// leaving a message wait for an answer, those who left one do not.
-func (s *Sorter) giveWay(ctx context.Context, took time.Duration) {
-	if s.Load() >= crowd {
-		pause(ctx, min(12*took, maxGiveWay))
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -155,13 +148,21 @@ func pause(ctx context.Context, d time.Duration) bool {
 // Once sorts one slice and says how many messages it took from the journal. A
 // slice that fails because of one of its messages is done again message by
 // message.
-func (s *Sorter) Once(ctx context.Context) (n int, err error) {
-	n, err = s.slice(ctx, s.place)
+func (s *Sorter) Once(ctx context.Context) (int, error) {
+	rows, err := s.store.Oldest(ctx, s.pace.rows())
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	all, err := s.ready(ctx, rows)
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.slice(ctx, all, s.place)
 	if err == nil || transient(err) || ctx.Err() != nil {
 		return n, err
 	}
 	s.log.Warn("a slice is sorted message by message", "error", err.Error())
-	return s.slice(ctx, s.placeEach)
+	return s.slice(ctx, all, s.placeEach)
 }
 
 // transient errors are the store's, not a message's.
@@ -173,45 +174,31 @@ func transient(err error) bool {
 	return errors.Is(err, desk.ErrBroken)
 }
 
-type placer func(ctx context.Context, sl Slice, all []desk.Message) error
-
-func (s *Sorter) slice(ctx context.Context, place placer) (n int, err error) {
+// slice takes the rows and places what is in them, in one transaction.
+func (s *Sorter) slice(ctx context.Context, all []row, place func(context.Context, Slice, []letter) error) (n int, err error) {
 	err = s.store.Slice(ctx, func(sl Slice) error {
 		n = 0
-		rows, err := sl.Take(ctx, rowsASlice)
-		if err != nil {
-			return err
-		}
-		var all []desk.Message
-		for _, r := range rows {
-			n += max(r.Count, 1)
-			found, err := parse(r)
+		var letters []letter
+		for i := range all {
+			r := &all[i]
+			mine, err := sl.Take(ctx, &r.Row)
 			if err != nil {
-				if err := s.setAside(ctx, sl, 0, r, err); err != nil {
+				return err
+			}
+			n += max(r.Count, 1) // also what another sorter took: there may be more
+			switch {
+			case !mine:
+			case r.unreadable != nil:
+				if err := s.setAside(ctx, sl, 0, r.Row, r.unreadable); err != nil {
 					return err
 				}
-				continue
+			default:
+				letters = append(letters, r.letters...)
 			}
-			all = append(all, found...)
 		}
-		return place(ctx, sl, all)
+		return place(ctx, sl, letters)
 	})
 	return n, err
-}
-
-func parse(r desk.Row) ([]desk.Message, error) {
-	all := make([]desk.Message, 0, r.Count)
-	for line := range bytes.Lines(r.Lines) {
-		m, err := desk.ParseLine(line)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m)
-	}
-	if len(all) != r.Count {
-		return nil, fmt.Errorf("the row says %d messages and holds %d", r.Count, len(all))
-	}
-	return all, nil
 }
 
 // setAside logs neither caller nor text: an administrator looks at the row.

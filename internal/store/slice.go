@@ -17,34 +17,35 @@ func (s *Store) Slice(ctx context.Context, do func(*Slice) error) error {
 	return s.change(ctx, func(t *tx) error { return do(&Slice{t}) })
 }
 
-// Take removes the oldest journal rows and returns them; no more than rows. A
-// row that is not what was written is set aside here, whole.
-func (s *Slice) Take(ctx context.Context, rows int) ([]desk.Row, error) {
-	st, err := s.t.stmt(ctx, `SELECT id, last_id, messages, lines, hash FROM journal
-		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`+s.t.s.dialect.SkipLocked())
+// Oldest reads the oldest journal rows, outside any transaction, so that they
+// can be made ready without holding up those who write.
+func (s *Store) Oldest(ctx context.Context, rows int) ([]desk.Row, error) {
+	st, err := s.prepared(ctx, s.read, `SELECT id, last_id, messages, lines, hash FROM journal
+		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`)
 	if err != nil {
 		return nil, err
 	}
 	found, err := st.QueryContext(ctx, int64(bucket), rows)
-	stored, err := collect(found, s.t.s.dialect.Classify(err, false), scanRow)
+	stored, err := collect(found, s.dialect.Classify(err, false), scanRow)
 	if err != nil {
-		return nil, s.t.s.dialect.Classify(err, false)
+		return nil, s.dialect.Classify(err, false)
 	}
-	var all []desk.Row
+	all := make([]desk.Row, len(stored))
 	for i := range stored {
-		r := &stored[i]
-		if _, err := s.t.run(ctx, `DELETE FROM journal WHERE bucket = $1 AND id = $2`, int64(bucket), int64(r.First)); err != nil {
-			return nil, err
-		}
-		if !r.intact() {
-			if err := s.SetAside(ctx, 0, r.Row, "the journal row is damaged: its hash does not match"); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		all = append(all, r.Row)
+		all[i] = stored[i].Row
+		all[i].Damaged = !stored[i].intact()
 	}
-	return all, s.deleteFirst()
+	return all, nil
+}
+
+// Take removes a row from the journal; false when another sorter was first.
+func (s *Slice) Take(ctx context.Context, r *desk.Row) (mine bool, err error) {
+	n, err := s.t.run(ctx, `DELETE FROM journal WHERE bucket = $1 AND id IN
+		(SELECT id FROM journal WHERE bucket = $1 AND id = $2`+s.t.s.dialect.SkipLocked()+`)`, int64(bucket), int64(r.First))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, s.deleteFirst()
 }
 
 // deleteFirst is a broken promise: the journal row is gone before its messages

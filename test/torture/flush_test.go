@@ -163,8 +163,8 @@ func (p *plug) note(d power.Damage) {
 // server must start on it and find out what was doubtful.
 func (p *plug) examine(t *testing.T, r *result, cut int) {
 	t.Helper()
-	if said, ok := p.healthy(t); !ok {
-		r.breaks("cut %d: the doctor says %s", cut, said)
+	for _, finding := range p.sick(t) {
+		r.breaks("cut %d: the doctor says %s", cut, finding)
 	}
 	s, err := rig.TryStart(t, p.o)
 	if err != nil {

@@ -104,10 +104,13 @@ func rolledBack(t *testing.T, open Open) {
 	b := newBed(t, open)
 	b.leave(b.message("1", "one"))
 	broken := errors.New("the process dies here")
-	err := b.Slice(b.ctx, func(sl *store.Slice) error {
-		rows, err := sl.Take(b.ctx, 10)
-		if err != nil || len(rows) != 1 {
-			t.Fatalf("%d rows, %v", len(rows), err)
+	rows, err := b.Oldest(b.ctx, 10)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	err = b.Slice(b.ctx, func(sl *store.Slice) error {
+		if mine, err := sl.Take(b.ctx, &rows[0]); err != nil || !mine {
+			t.Fatalf("taken: %v, %v", mine, err)
 		}
 		return broken
 	})
@@ -116,6 +119,27 @@ func rolledBack(t *testing.T, open Open) {
 	}
 	if back, err := b.Backlog(b.ctx); err != nil || back.Messages != 1 || back.Oldest.IsZero() {
 		t.Fatalf("%+v, %v", back, err)
+	}
+}
+
+// twoSorters read the same row; only one may have it.
+func twoSorters(t *testing.T, open Open) {
+	b := newBed(t, open)
+	b.leave(b.message("1", "one"))
+	rows, err := b.Oldest(b.ctx, 10)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, want := range []bool{true, false} {
+		if err := b.Slice(b.ctx, func(sl *store.Slice) error {
+			mine, err := sl.Take(b.ctx, &rows[0])
+			if mine != want {
+				t.Errorf("sorter %d: %v", i, mine)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

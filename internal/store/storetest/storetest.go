@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		"events are numbered without a gap a tenant":                   gapless,
 		"a message that cannot be placed blocks nobody and is kept":    setAside,
 		"a slice that fails leaves the journal as it was":              rolledBack,
+		"two sorters do not take the same row":                         twoSorters,
 		"two changes of one thread: the second is told":                compareAndSet,
 		"a tenant sees nothing of another":                             tenants,
 		"what is stored is what was sent, byte for byte":               verbatim,
