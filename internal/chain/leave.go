@@ -136,7 +136,7 @@ func failed(err error) Result {
 	case errors.As(err, &d):
 		return d.Result
 	case errors.As(err, &u) && errors.Is(u.err, context.Canceled):
-		return Result{Outcome: Refused, Code: "stopped", Text: "stopped before it was sent"}
+		return Result{Outcome: Refused, Code: stoppedCode, Text: "stopped before it was sent"}
 	case errors.As(err, &u):
 		return Result{Outcome: Refused, Code: unreachableCode, Text: u.Error()}
 	}

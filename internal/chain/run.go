@@ -134,13 +134,15 @@ func (c *Client) Run(ctx context.Context, b Backlog) (Summary, error) {
 }
 
 // work leaves the messages of its queue. After ctx has ended it empties the
-// queue without sending.
+// queue without sending; what was not sent is not reported either.
 func (c *Client) work(ctx context.Context, queue <-chan job, results chan<- LineResult) {
 	for j := range queue {
 		if ctx.Err() != nil {
 			continue
 		}
-		results <- LineResult{Line: j.number, Key: j.m.Key, Result: c.Leave(ctx, j.m)}
+		if r := c.Leave(ctx, j.m); r.Code != stoppedCode || r.Outcome == Unknown {
+			results <- LineResult{Line: j.number, Key: j.m.Key, Result: r}
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func TestDifferentLinesHaveDifferentKeys(t *testing.T) {
 func TestARunEndsWhenTheServerRefusesTheApp(t *testing.T) {
 	s := serve(t)
 	c, _ := s.client(t, func(o *Options) { o.AppSecret = "guess" })
-	sum, err := c.Run(t.Context(), Backlog{Lines: endless{}, User: visitor, Concurrency: 2})
+	sum, err := c.Run(t.Context(), Backlog{Lines: endless(), User: visitor, Concurrency: 2})
 	if !errors.Is(err, ErrRefused) {
 		t.Errorf("ended with %v", err)
 	}
@@ -151,13 +151,13 @@ func TestARunEndsWhenTheServerIsGone(t *testing.T) {
 	s := serve(t)
 	s.misbehave(func(call int, _ http.ResponseWriter, _ *http.Request) bool {
 		if call == 10 {
+			s.Listener.Close() // first, so that nobody connects again
 			go s.CloseClientConnections()
-			s.Listener.Close()
 		}
 		return false
 	})
 	c, _ := s.client(t, func(o *Options) { o.Attempts = 1 })
-	_, err := c.Run(t.Context(), Backlog{Lines: endless{}, User: visitor, Concurrency: 2})
+	_, err := c.Run(t.Context(), Backlog{Lines: endless(), User: visitor, Concurrency: 2})
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("ended with %v", err)
 	}
@@ -173,7 +173,7 @@ func TestStoppingARunWaitsForWhatIsUnderWayAndCanBeResumed(t *testing.T) {
 		return false
 	})
 	c, _ := s.client(t, nil)
-	sum, err := c.Run(ctx, Backlog{Lines: endless{}, User: visitor, Concurrency: 4})
+	sum, err := c.Run(ctx, Backlog{Lines: endless(), User: visitor, Concurrency: 4})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
 	}
@@ -230,10 +230,10 @@ func TestTokensAreKeptForABoundedNumberOfUsers(t *testing.T) {
 	}
 }
 
-// endless is a backlog without an end.
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) { return copy(p, line("138", "again")+"\n"), nil }
+// endless is a backlog that no test here should see the end of.
+func endless() io.Reader {
+	return strings.NewReader(strings.Repeat(line("138", "again")+"\n", 20_000))
+}
 
 type failing struct{ err error }
 

@@ -187,13 +187,16 @@ func (c *Client) patiently(ctx context.Context, call func() (*answer, error)) (*
 	}
 }
 
-// unreachableCode is the reason of a message for which no connection was had.
-const unreachableCode = "unreachable"
+// Reasons of our own for a message that was never sent.
+const (
+	unreachableCode = "unreachable" // no connection was had
+	stoppedCode     = "stopped"     // the context had ended
+)
 
 // unreachable is the refusal of a message that was never sent.
 func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return denied{Result{Outcome: Refused, Code: "stopped", Text: "stopped before it was sent"}}
+		return denied{Result{Outcome: Refused, Code: stoppedCode, Text: "stopped before it was sent"}}
 	}
 	var inner unsent
 	if errors.As(err, &inner) {

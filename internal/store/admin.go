@@ -71,7 +71,7 @@ func errName(what string) error {
 // taken turns a broken unique key into words.
 func taken(err error, what, name string) error {
 	if desk.KindOf(err) == desk.Conflict {
-		return desk.Wrap(desk.Conflict, what+"_exists", "there is a "+what+" \""+name+"\" already; choose another name", err)
+		return desk.Wrap(desk.Conflict, what+"_exists", "the name \""+name+"\" belongs to another "+what+" already; choose another one", err)
 	}
 	return err
 }

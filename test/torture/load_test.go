@@ -66,7 +66,7 @@ func flood(t *testing.T, teeth string, seconds int) (r result) {
 	t.Cleanup(m.Unmount)
 	h := newHouse(t, "A1", rig.Seed(t), rig.Options{
 		Data: filepath.Join(m.Dir, "data"), Teeth: teeth,
-		Env: []string{rig.AnyDisk, "AFTERBEEP_INTAKE_BATCH=16", "AFTERBEEP_LOG_LEVEL=error"},
+		Env: []string{rig.AnyDisk, "AFTERBEEP_INTAKE_BATCH=8", "AFTERBEEP_LOG_LEVEL=error"},
 	})
 	s, c := h.open(t)
 	defer s.Kill9()

@@ -40,10 +40,10 @@ func Backup(ctx context.Context, folder, file string, o Options, progress Progre
 		return r, err
 	}
 	partial := file + ".partial"
-	if err := vacuumInto(ctx, filepath.Join(folder, File), partial, o, progress); err != nil {
+	if err := vacuumInto(ctx, filepath.Join(folder, File), partial, progress); err != nil {
 		return r, errors.Join(err, absent(os.Remove(partial)))
 	}
-	if err := flush(partial); err != nil {
+	if err := errors.Join(os.Chmod(partial, 0o600), flush(partial)); err != nil {
 		return r, errors.Join(err, os.Remove(partial))
 	}
 	if r, err = Inspect(ctx, partial, func(int64) {}); err != nil {
@@ -56,8 +56,8 @@ func Backup(ctx context.Context, folder, file string, o Options, progress Progre
 }
 
 // vacuumInto copies in one read transaction: the server's writes go on beside it.
-func vacuumInto(ctx context.Context, from, to string, o Options, progress Progress) error {
-	db, err := pool(from, 1, o)
+func vacuumInto(ctx context.Context, from, to string, progress Progress) error {
+	db, err := pool(from, 1)
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,8 @@ func Inspect(ctx context.Context, file string, progress func(int64)) (r store.Re
 }
 
 // Integrity lets SQLite check every page and index of the folder's database.
-func Integrity(ctx context.Context, folder string, o Options) error {
-	db, err := pool(filepath.Join(folder, File), 1, o)
+func Integrity(ctx context.Context, folder string) error {
+	db, err := pool(filepath.Join(folder, File), 1)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,6 @@ const leastVersion = 3051003
 // Options say how to open.
 type Options struct {
 	AllowNetworkDisk bool // the operator vouches that the disk flushes and locks as a local one does
-	ReadOnly         bool // for looking at a backup; nothing is migrated
 }
 
 // Open opens the database in folder, makes it when it is not there, and brings
@@ -43,18 +42,18 @@ func Open(ctx context.Context, folder string, o Options) (*store.Store, error) {
 		return nil, err
 	}
 	file := filepath.Join(folder, File)
-	write, err := pool(file, 1, o)
+	if err := private(file); err != nil {
+		return nil, err
+	}
+	write, err := pool(file, 1)
 	if err != nil {
 		return nil, err
 	}
-	read, err := pool(file, 4, o, "_query_only=on")
+	read, err := pool(file, 4, "_query_only=on")
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	s := store.New(dialect{}, read, write)
-	if o.ReadOnly {
-		return s, nil
-	}
 	unlock, err := lock(ctx, filepath.Join(folder, "schema.lock"))
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -83,8 +82,21 @@ func prepare(folder string, o Options) error {
 	return nil
 }
 
+// private makes the database file before SQLite does, so that only its owner can
+// read it; the files beside it take their permissions from it.
+func private(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil
+	case err != nil:
+		return desk.Wrap(desk.Unstored, "data_folder", "the database file "+file+" cannot be made", err)
+	}
+	return f.Close()
+}
+
 // pool opens up to n connections to file.
-func pool(file string, n int, o Options, more ...string) (*sql.DB, error) {
+func pool(file string, n int, more ...string) (*sql.DB, error) {
 	sync := "FULL"
 	switch {
 	case teeth.On("synchronous-normal"):
@@ -102,9 +114,6 @@ func pool(file string, n int, o Options, more ...string) (*sql.DB, error) {
 		"_pragma=cell_size_check(on)",          // sees damage before it is read as data
 		"_pragma=trusted_schema(off)",
 	}, more...)
-	if o.ReadOnly {
-		params = append(params, "mode=ro")
-	}
 	base, err := sqlite.NewConnector("file:" + (&url.URL{Path: file}).EscapedPath() + "?" + strings.Join(params, "&"))
 	if err != nil {
 		return nil, err
