@@ -34,12 +34,7 @@ values hold and where they come from. Logs are JSON on standard error.`,
 			if err != nil {
 				return err
 			}
-			// Programs wait for this line, so it is written whatever the log level is.
-			always := slog.New(slog.NewJSONHandler(c.err, nil))
-			return c.serveUntil(cmd.Context(), s, func(at app.Addresses) {
-				always.InfoContext(cmd.Context(), "listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
-				c.greet(s, at)
-			})
+			return c.serveUntil(cmd.Context(), s, func(at app.Addresses) { c.greet(s, at) })
 		}),
 	}
 	addSettings(cmd.Flags(), others()...)
@@ -75,8 +70,12 @@ func (c *cli) serveUntil(ctx context.Context, s config.Settings, ready func(app.
 	return err
 }
 
-// greet tells people where the server listens and what to do next.
+// greet tells programs, in the log, and people where the server listens, and
+// people what to do next. Programs wait for their line, so it is written
+// whatever the log level is.
 func (c *cli) greet(s config.Settings, at app.Addresses) {
+	always := slog.New(slog.NewJSONHandler(c.err, nil))
+	always.Info("listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
 	folder, err := filepath.Abs(s.Data)
 	if err != nil {
 		folder = s.Data

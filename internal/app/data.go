@@ -82,8 +82,8 @@ func (d *doctor) folder() bool {
 			d.wrong("data folder", "check the folder", "%v", err)
 			return false
 		}
-		if st.IsDir() && st.Mode().Perm()&0o077 != 0 {
-			d.wrong("permissions", "chmod 700 "+name, "others on this machine may look into %s (mode %04o)", name, st.Mode().Perm())
+		if st.Mode().Perm()&0o077 != 0 {
+			d.wrong("permissions", "chmod go= "+name, "others on this machine may look into %s (mode %04o)", name, st.Mode().Perm())
 			return true
 		}
 	}
@@ -140,7 +140,8 @@ func (d *doctor) rows(ctx context.Context, a *App) {
 		d.ok("hashes", "%d messages, %d threads, %d events and %d waiting messages are what was written", r.Messages, r.Threads, r.Events, r.Waiting)
 	}
 	if r.Aside > 0 {
-		d.wrong("set aside", "afterbeep messages list --state aside", "%d messages could not be sorted", r.Aside)
+		d.wrong("set aside", "afterbeep messages list --state aside shows those that can be read; the others are in a backup, if anywhere",
+			"%d messages could not be sorted: %s", r.Aside, strings.Join(r.Reasons[:min(len(r.Reasons), 20)], ", "))
 	}
 	if r.Waiting > 0 && !sqlite.Served(d.set.Data) {
 		d.wrong("waiting", "start \"afterbeep serve\"", "%d messages wait to be sorted and no server runs", r.Waiting)

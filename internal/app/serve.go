@@ -74,6 +74,7 @@ type house struct {
 	leave    sync.Once // closes draining
 	public   *http.Server
 	ops      *http.Server
+	gate     *web.Gate // set before anybody comes in
 }
 
 func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Logger) (*house, error) {
@@ -94,7 +95,8 @@ func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Lo
 	h.sorter.Observe = h.meters.sorted
 	h.intake = intake.New(st, desk.NewSequence(0, last, time.Now), time.Now, intake.Settings{
 		Batch: s.Intake.Batch, Queue: s.Intake.Queue, Linger: s.Intake.Linger,
-		MaxWait: s.Intake.MaxWait, AckTimeout: s.Intake.AckTimeout, Observe: h.flushed,
+		MaxWait: s.Intake.MaxWait, AckTimeout: s.Intake.AckTimeout,
+		Crowd: func() int { return h.gate.Open() }, Observe: h.flushed,
 	})
 	h.sorter.Taken = h.intake.Taken
 	h.meters.watch(h.intake)
@@ -168,9 +170,9 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 
 	select {
 	case <-ctx.Done():
-		h.drain()
+		h.drain(failed)
 	case <-failed.Done():
-		h.abandon()
+		h.abandon(context.Cause(failed))
 	}
 	stop()
 	return group.Wait()
@@ -192,23 +194,28 @@ func (h *house) listen(ctx context.Context) (public, ops net.Listener, err error
 	if ops, err = lc.Listen(ctx, "tcp", h.set.OpsListen); err != nil {
 		return nil, nil, errors.Join(err, public.Close())
 	}
-	return web.Listener(public, connections(h.set, h.log), h.meters.refused), ops, nil
+	h.gate = web.NewGate(public, connections(h.set, h.log), h.meters.refused)
+	return h.gate, ops, nil
 }
 
 // drain ends the server without losing or cutting anything.
-func (h *house) drain() {
+func (h *house) drain(failed context.Context) {
 	h.notReady()
 	if teeth.On("no-drain") {
 		os.Exit(0)
 	}
 	h.log.Info("draining", "waiting", h.intake.Queued())
-	time.Sleep(h.set.Timeouts.DrainDelay)
+	select {
+	case <-time.After(h.set.Timeouts.DrainDelay):
+	case <-failed.Done():
+	}
 	h.stop(h.set.Timeouts.Drain)
 }
 
-// abandon ends the server at once: a flush failed.
-func (h *house) abandon() {
-	h.log.Error("leaving: a flush failed, and what the disk holds is not known")
+// abandon ends the server at once: a room of the house failed, which is a flush
+// as a rule, and then what the disk holds is not known.
+func (h *house) abandon(cause error) {
+	h.log.Error("leaving at once", "error", cause.Error())
 	h.notReady()
 	h.stop(broken)
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // A ccmessaging-token's content, big-endian: tenant (8), app key (16), channel
-// (8), issued (8, milliseconds), life (4, milliseconds), then userId, userName
-// and locale, each behind its length in bytes (2). Outside it is base64url
+// (8), issued (8, milliseconds), life (4, milliseconds), the app's epoch (8),
+// then userId, userName and locale, each behind its length in bytes (2). Outside it is base64url
 // without padding, which percent-encoding leaves alone.
 const (
-	customerFixed = 8 + 16 + 8 + 8 + 4
+	customerFixed = 8 + 16 + 8 + 8 + 4 + 8
 	customerMost  = customerFixed + 3*2 + 4*(desk.MaxUserID+desk.MaxUserName) + 8
 )
 
@@ -65,6 +65,7 @@ func (v *view) customerToken(app *desk.App, ch *desk.Channel, u User, now int64)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(ch.ID))
 	buf = binary.BigEndian.AppendUint64(buf, uint64(now))
 	buf = binary.BigEndian.AppendUint32(buf, uint32(CustomerTTL.Milliseconds()))
+	buf = binary.BigEndian.AppendUint64(buf, uint64(app.Epoch))
 	for _, s := range [...]string{u.ID, u.Name, u.Locale} {
 		buf = binary.BigEndian.AppendUint16(buf, uint16(len(s)))
 		buf = append(buf, s...)
@@ -108,7 +109,7 @@ func (v *view) customer(c []byte, sl *sealer, app *desk.App, left int64) (Custom
 		app = owner
 	}
 	switch {
-	case owner == nil || owner.Disabled:
+	case owner == nil || owner.Disabled || int64(binary.BigEndian.Uint64(c[44:])) < owner.Epoch:
 		return Customer{}, errRevoked
 	case owner.Tenant != sl.key.Tenant || owner.Key != app.Key || app.Tenant != sl.key.Tenant:
 		return Customer{}, errForeign

@@ -26,7 +26,8 @@ type Source interface {
 	// Revision is a number that grows in the same transaction as every change
 	// of a tenant, an app, a channel or a key. It is asked twice a second.
 	Revision(ctx context.Context) (int64, error)
-	// Snapshot reads everything, and the revision, in one transaction.
+	// Snapshot reads everything, the revision first: what changes while it
+	// reads is seen again at the next look.
 	Snapshot(ctx context.Context) (desk.Snapshot, error)
 	// AddKey inserts the key and sets RetireAt to key.ActiveAt + 2 h on every
 	// other key of its tenant that has no RetireAt yet, in one transaction.

@@ -39,15 +39,6 @@ func NewLimiter(window time.Duration, elapsed func() time.Duration) *Limiter {
 // Allow counts one event of key if at most limit happened in the window, and
 // says otherwise how long until one will pass. A limit of 0 or less is none.
 func (l *Limiter) Allow(key uint64, limit int) (bool, time.Duration) {
-	return l.take(key, limit, true)
-}
-
-// Peek is Allow without counting.
-func (l *Limiter) Peek(key uint64, limit int) (bool, time.Duration) {
-	return l.take(key, limit, false)
-}
-
-func (l *Limiter) take(key uint64, limit int, count bool) (bool, time.Duration) {
 	if limit <= 0 {
 		return true, 0
 	}
@@ -61,7 +52,7 @@ func (l *Limiter) take(key uint64, limit int, count bool) (bool, time.Duration) 
 	if weight+1 > float64(limit) {
 		return false, l.wait(gone, cur, prev, limit)
 	}
-	if count && (known || len(l.cur) < maxKeys) {
+	if known || len(l.cur) < maxKeys {
 		l.cur[key] = cur + 1
 	}
 	return true, 0

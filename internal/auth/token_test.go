@@ -140,7 +140,7 @@ func TestRevocationIsByAppEpochChannelAndKey(t *testing.T) {
 	}{
 		"app disabled":     {func(s *desk.Snapshot) { s.Apps[0].Disabled = true }, "token_revoked", "token_revoked"},
 		"app gone":         {func(s *desk.Snapshot) { s.Apps = nil }, "token_revoked", "token_revoked"},
-		"epoch raised":     {func(s *desk.Snapshot) { s.Apps[0].Epoch++ }, "token_revoked", ""},
+		"epoch raised":     {func(s *desk.Snapshot) { s.Apps[0].Epoch++ }, "token_revoked", "token_revoked"},
 		"channel gone":     {func(s *desk.Snapshot) { s.Channels = nil }, "", "channel_gone"},
 		"channel disabled": {func(s *desk.Snapshot) { s.Channels[0].Disabled = true }, "", "channel_gone"},
 		"key retired":      {func(s *desk.Snapshot) { s.Keys = nil }, "token_forged", "token_forged"},

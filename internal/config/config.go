@@ -40,9 +40,9 @@ type Limits struct {
 	PerApp            int `yaml:"per_app" env:"PER_APP" envDefault:"0" min:"0" max:"100000000" unit:"messages a minute" help:"from one app that has no limit of its own; 0 is no limit"`
 	WrongSecrets      int `yaml:"wrong_secrets" env:"WRONG_SECRETS" envDefault:"10" min:"1" max:"1000" unit:"in 15 minutes" help:"wrong secrets for one app key from one address, before that pair has to wait"`
 	TokensPerMinute   int `yaml:"tokens_per_minute" env:"TOKENS_PER_MINUTE" envDefault:"600" min:"1" max:"1000000" unit:"calls a minute" help:"of tokenByAkSk, for one app"`
-	Body              int `yaml:"body" env:"BODY" envDefault:"65536" min:"16384" max:"1048576" unit:"bytes" help:"the largest request body; a text of 10,000 characters needs up to 61,000 bytes where each is escaped"`
+	Body              int `yaml:"body" env:"BODY" envDefault:"65536" min:"16384" max:"1048576" unit:"bytes" help:"the largest request body; a text of 4,000 characters needs up to 48,000 where each is escaped, so a channel with a larger text limit may need more"`
 	Headers           int `yaml:"headers" env:"HEADERS" envDefault:"16384" min:"4096" max:"1048576" unit:"bytes" help:"the largest block of request headers"`
-	Connections       int `yaml:"connections" env:"CONNECTIONS" envDefault:"4000" min:"1" max:"1000000" unit:"connections" help:"open at the same time; more wait to be accepted"`
+	Connections       int `yaml:"connections" env:"CONNECTIONS" envDefault:"4000" min:"1" max:"1000000" unit:"connections" help:"open at the same time; one more is answered with 503 and closed"`
 	DescriptorReserve int `yaml:"descriptor_reserve" env:"DESCRIPTOR_RESERVE" envDefault:"64" min:"16" max:"65536" unit:"file descriptors" help:"kept free of connections, so that the store can always open its files"`
 }
 
@@ -50,7 +50,7 @@ type Limits struct {
 type Timeouts struct {
 	Header     time.Duration `yaml:"header" env:"HEADER" envDefault:"5s" min:"100ms" max:"5m" unit:"duration" help:"for the request's headers to arrive"`
 	Body       time.Duration `yaml:"body" env:"BODY" envDefault:"10s" min:"100ms" max:"5m" unit:"duration" help:"for the request's body to arrive"`
-	Write      time.Duration `yaml:"write" env:"WRITE" envDefault:"20s" min:"6s" max:"10m" unit:"duration" help:"from the headers to the last byte of the answer; poll alone holds one for 5s"`
+	Write      time.Duration `yaml:"write" env:"WRITE" envDefault:"25s" min:"6s" max:"10m" unit:"duration" help:"from the headers to the last byte of the answer; poll alone holds one for 5s"`
 	Idle       time.Duration `yaml:"idle" env:"IDLE" envDefault:"2m" min:"1s" max:"1h" unit:"duration" help:"between two requests on one connection"`
 	Drain      time.Duration `yaml:"drain" env:"DRAIN" envDefault:"10s" min:"1s" max:"10m" unit:"duration" help:"for requests to end after SIGTERM"`
 	DrainDelay time.Duration `yaml:"drain_delay" env:"DRAIN_DELAY" envDefault:"0s" min:"0s" max:"5m" unit:"duration" help:"between not-ready and the end of accepting, so that a load balancer notices first"`
@@ -60,7 +60,7 @@ type Timeouts struct {
 type Intake struct {
 	Batch      int           `yaml:"batch" env:"BATCH" envDefault:"1024" min:"1" max:"65536" unit:"messages" help:"the most that one flush carries"`
 	Queue      int           `yaml:"queue" env:"QUEUE" envDefault:"4096" min:"1" max:"1000000" unit:"messages" help:"the most that wait for the disk; more are answered with 503"`
-	Linger     time.Duration `yaml:"linger" env:"LINGER" envDefault:"1ms" min:"0s" max:"100ms" unit:"duration" help:"how long a flush gathers under load; an idle node never waits"`
+	Linger     time.Duration `yaml:"linger" env:"LINGER" envDefault:"4ms" min:"0s" max:"100ms" unit:"duration" help:"how long a flush gathers under load, at most: it goes when half of those connected have left a message; an idle node never waits"`
 	MaxWait    time.Duration `yaml:"max_wait" env:"MAX_WAIT" envDefault:"700ms" min:"10ms" max:"1m" unit:"duration" help:"the longest wait in the queue that is still accepted; beyond it the answer is 503"`
 	AckTimeout time.Duration `yaml:"ack_timeout" env:"ACK_TIMEOUT" envDefault:"10s" min:"100ms" max:"5m" unit:"duration" help:"for the disk to confirm; after that nobody knows whether the message is stored, and the client is told so"`
 }

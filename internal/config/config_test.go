@@ -58,11 +58,11 @@ func TestTheDefaultsAreTheDocumentedOnesAndSafe(t *testing.T) {
 			Connections: 4000, DescriptorReserve: 64,
 		},
 		Timeouts: Timeouts{
-			Header: 5 * time.Second, Body: 10 * time.Second, Write: 20 * time.Second,
+			Header: 5 * time.Second, Body: 10 * time.Second, Write: 25 * time.Second,
 			Idle: 2 * time.Minute, Drain: 10 * time.Second,
 		},
 		Intake: Intake{
-			Batch: 1024, Queue: 4096, Linger: time.Millisecond,
+			Batch: 1024, Queue: 4096, Linger: 4 * time.Millisecond,
 			MaxWait: 700 * time.Millisecond, AckTimeout: 10 * time.Second,
 		},
 		AccessTTL: time.Hour, SnapshotMaxAge: 15 * time.Second,

@@ -86,7 +86,8 @@ func (s *Sequence) Next() ID {
 // Reference is the short name of a message that a customer can read out over
 // the telephone: eight characters without I, L, O and U, as in 7K3Q-9F2M. It is
 // made from 40 bits of the ID, so it need not be stored; two messages of a
-// tenant that share one are months apart, and a look-up gives both.
+// tenant that share one are a multiple of three days apart, which is rare, and a
+// look-up gives both.
 func (id ID) Reference() string {
 	n := refScramble(uint64(id)>>msShift&refMsMask<<seqBits | uint64(id)&seqMask)
 	var b [9]byte

@@ -33,10 +33,14 @@ type Settings struct {
 	Batch      int           // messages of a flush; 1,024
 	Bytes      int           // bytes of a flush, above which the next batch begins; 1 MiB
 	Queue      int           // messages that wait or are being written; 4,096
-	Linger     time.Duration // how long a batch gathers under load; 1 ms
+	Linger     time.Duration // how long a batch gathers under load, at most; 0 not at all
 	MaxWait    time.Duration // expected wait above which a message is refused; 700 ms
 	AckTimeout time.Duration // a flush that takes longer is answered as unknown; 10 s
 
+	// Crowd is how many clients are connected. Under load a flush waits until
+	// half of them have left a message: that half is then served by one flush,
+	// and the other half keeps the processors busy meanwhile. May be nil.
+	Crowd func() int
 	// Observe is told of every flush: messages, time, outcome. May be nil.
 	Observe func(messages int, took time.Duration, err error)
 }
@@ -50,14 +54,14 @@ func (s Settings) withDefaults() Settings {
 	def(&s.Batch, 1024)
 	def(&s.Bytes, 1<<20)
 	def(&s.Queue, 4096)
-	if s.Linger <= 0 {
-		s.Linger = time.Millisecond
-	}
 	if s.MaxWait <= 0 {
 		s.MaxWait = 700 * time.Millisecond
 	}
 	if s.AckTimeout <= 0 {
 		s.AckTimeout = 10 * time.Second
+	}
+	if s.Crowd == nil {
+		s.Crowd = func() int { return 0 }
 	}
 	if s.Observe == nil {
 		s.Observe = func(int, time.Duration, error) {}
@@ -72,12 +76,14 @@ type Intake struct {
 	now     func() time.Time
 	set     Settings
 	wake    chan struct{} // has room for one: the writer has something to do
+	ripe    chan struct{} // has room for one: the batch has what the writer lingers for
 
 	mu       sync.Mutex
 	filling  *batch   // gathers; nil when nobody waits
 	full     []*batch // before filling, oldest first
 	waiting  int      // messages in filling, full and the flush under way
 	taken    int64    // messages gathered since the start
+	wanted   int      // messages that the writer lingers for; 0 when it does not
 	closed   bool
 	stalled  bool      // a flush exceeded AckTimeout and has not come back
 	flushing time.Time // start of the flush under way, or zero
@@ -86,7 +92,7 @@ type Intake struct {
 
 // New makes an intake; nothing is written before Run.
 func New(j Journal, ids *desk.Sequence, now func() time.Time, s Settings) *Intake {
-	return &Intake{journal: j, ids: ids, now: now, set: s.withDefaults(), wake: make(chan struct{}, 1)}
+	return &Intake{journal: j, ids: ids, now: now, set: s.withDefaults(), wake: make(chan struct{}, 1), ripe: make(chan struct{}, 1)}
 }
 
 // Take stores m and returns when it is flushed. It gives m its ID and time. A
@@ -131,16 +137,25 @@ func (in *Intake) gather(m *desk.Message, key string) (*batch, *desk.Keyed, erro
 	}
 	if in.filling == nil {
 		in.filling = newBatch()
-		select {
-		case in.wake <- struct{}{}:
-		default:
-		}
+		nudge(in.wake)
 	}
 	m.ID = in.ids.Next()
 	in.filling.add(m, keyed)
 	in.waiting++
 	in.taken++
+	if in.wanted > 0 && in.waiting >= in.wanted {
+		in.wanted = 0
+		nudge(in.ripe)
+	}
 	return in.filling, keyed, nil
+}
+
+// nudge never blocks: one signal is as good as many.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // admit refuses what would wait too long; in.mu is held.
@@ -233,10 +248,8 @@ func (in *Intake) next(ctx context.Context, last int) *batch {
 				in.close()
 			}
 		}
-		// Under load, gathering a little longer makes flushes fewer and fuller;
-		// a lone customer is not made to wait.
-		if last > lonely && ctx.Err() == nil && in.gathered() < in.set.Batch {
-			time.Sleep(in.set.Linger)
+		if last > lonely && ctx.Err() == nil {
+			in.linger(ctx)
 		}
 		if b := in.take(); b != nil {
 			return b
@@ -247,19 +260,38 @@ func (in *Intake) next(ctx context.Context, last int) *batch {
 	}
 }
 
-// lonely is the batch size up to which nobody else is taken to be coming.
+// lonely is the batch size up to which nobody else is taken to be coming: a lone
+// customer is not made to wait.
 const lonely = 4
 
-func (in *Intake) gathered() int {
+// linger gathers under load, which makes flushes fewer and fuller.
+func (in *Intake) linger(ctx context.Context) {
+	if in.set.Linger <= 0 || !in.want(min(in.set.Crowd()/2, in.set.Batch)) {
+		return
+	}
+	late := time.NewTimer(in.set.Linger)
+	defer late.Stop()
+	select {
+	case <-in.ripe:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+}
+
+// want asks to be told when so many wait; false when they do already.
+func (in *Intake) want(messages int) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.full) > 0 {
-		return in.set.Batch
+	if in.waiting >= messages {
+		in.wanted = 0
+		return false
 	}
-	if in.filling == nil {
-		return 0
+	select {
+	case <-in.ripe: // of a batch that is gone
+	default:
 	}
-	return in.filling.count
+	in.wanted = messages
+	return true
 }
 
 func (in *Intake) take() *batch {

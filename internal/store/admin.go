@@ -18,7 +18,7 @@ func (t *tx) raise(ctx context.Context, tenant desk.TenantID) error {
 // Tenants lists all tenants, oldest first.
 func (s *Store) Tenants(ctx context.Context) ([]desk.Tenant, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT tenant_id, name, created_at FROM tenant ORDER BY tenant_id`)
-	return collect(rows, s.dialect.Classify(err, false), func(sc scanner) (t desk.Tenant, err error) {
+	return collect(rows, s.judge(err, false), func(sc scanner) (t desk.Tenant, err error) {
 		var at int64
 		err = sc.Scan((*int64)(&t.ID), &t.Name, &at)
 		t.CreatedAt = moment(at)
@@ -40,17 +40,18 @@ func (s *Store) Tenant(ctx context.Context, name string) (desk.Tenant, error) {
 	return desk.Tenant{}, desk.Errorf(desk.Missing, "tenant", "there is no tenant %q; \"afterbeep tenant create --name …\" makes one", name)
 }
 
+const nextTenant = `SELECT max(tenant_id) + 1 FROM tenant`
+
 // AddTenant makes a tenant; Conflict when the name is taken.
 func (s *Store) AddTenant(ctx context.Context, name string) (desk.Tenant, error) {
 	if !desk.Name(name) {
 		return desk.Tenant{}, errName("tenant")
 	}
-	all, err := s.Tenants(ctx)
-	if err != nil {
-		return desk.Tenant{}, err
-	}
-	t := desk.Tenant{ID: all[len(all)-1].ID + 1, Name: name, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
-	err = s.change(ctx, func(x *tx) error {
+	t := desk.Tenant{Name: name, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
+	err := s.change(ctx, func(x *tx) error {
+		if err := x.QueryRowContext(ctx, nextTenant).Scan((*int64)(&t.ID)); err != nil {
+			return err
+		}
 		if _, err := x.exec(ctx, t.ID, `INSERT INTO tenant (tenant_id, name, created_at) VALUES ($1, $2, $3)`,
 			t.Name, micros(t.CreatedAt)); err != nil {
 			return err

@@ -12,6 +12,7 @@ type Report struct {
 	Tenants, Threads, Messages, Events, Waiting, Aside int64
 
 	Damaged []string // rows whose hash does not match, or that belong nowhere
+	Reasons []string // why messages were set aside, the first hundred
 }
 
 // Check reads every row of every tenant and compares its hash. It says how far
@@ -44,9 +45,31 @@ func (s *Store) Check(ctx context.Context, progress func(done int64)) (Report, e
 	if err != nil {
 		return r, err
 	}
-	b, err := s.Backlog(ctx)
-	r.Aside = b.Aside
-	return r, err
+	return r, s.checkAside(ctx, &r, tenants)
+}
+
+// checkAside lists what sorting could not place, also that of nobody.
+func (s *Store) checkAside(ctx context.Context, r *Report, tenants []desk.Tenant) error {
+	for _, t := range append([]desk.Tenant{{Name: "nobody's"}}, tenants...) {
+		rows, err := s.query(ctx, t.ID, `SELECT id, messages, error FROM aside WHERE tenant_id = $1 ORDER BY id`)
+		_, err = collect(rows, err, func(sc scanner) (struct{}, error) {
+			var (
+				id     desk.ID
+				n      int64
+				reason string
+			)
+			err := sc.Scan((*int64)(&id), &n, &reason)
+			r.Aside += n
+			if len(r.Reasons) < 100 {
+				r.Reasons = append(r.Reasons, id.String()+" ("+t.Name+"): "+reason)
+			}
+			return struct{}{}, err
+		})
+		if err != nil {
+			return s.judge(err, false)
+		}
+	}
+	return nil
 }
 
 const checkPage = 1000
@@ -57,7 +80,7 @@ func (s *Store) checkMessages(ctx context.Context, t desk.TenantID, r *Report, p
 		rows, err := s.query(ctx, t, selectMessage+` WHERE m.tenant_id = $1 AND m.id < $2 ORDER BY m.id DESC LIMIT $3`, int64(below(q)), q.Limit)
 		all, err := collect(rows, err, scanMessage)
 		if err != nil {
-			return s.dialect.Classify(err, false)
+			return s.judge(err, false)
 		}
 		for i := range all {
 			q.Before = all[i].ID
@@ -77,7 +100,7 @@ func (s *Store) checkEvents(ctx context.Context, t desk.TenantID, r *Report) err
 		rows, err := s.query(ctx, t, selectEvent+` WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, seq, checkPage)
 		all, err := collect(rows, err, scanEvent)
 		if err != nil {
-			return s.dialect.Classify(err, false)
+			return s.judge(err, false)
 		}
 		for i := range all {
 			if all[i].Seq != seq+1 {
@@ -116,7 +139,7 @@ func (s *Store) checkThreads(ctx context.Context, t desk.TenantID, r *Report) er
 			return struct{}{}, err
 		})
 		if err != nil {
-			return s.dialect.Classify(err, false)
+			return s.judge(err, false)
 		}
 		r.Threads += int64(n)
 		if n < checkPage {

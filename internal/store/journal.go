@@ -66,13 +66,16 @@ func joined(rows []desk.Row) []desk.Row {
 // appendRow is the common case: one statement is a transaction of its own, and
 // the flush is part of it.
 func (s *Store) appendRow(ctx context.Context, r *desk.Row) error {
+	if err := s.whole(); err != nil {
+		return err
+	}
 	defer s.writes.Add(1)
 	st, err := s.prepared(ctx, s.write, insertJournal)
 	if err != nil {
 		return err
 	}
 	if _, err := st.ExecContext(ctx, rowArgs(r)...); err != nil {
-		return s.dialect.Classify(err, true)
+		return s.judge(err, true)
 	}
 	return nil
 }
@@ -140,7 +143,7 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 		b.Oldest = desk.ID(first.Int64).Time()
 	}
 	b.Messages, b.Aside = n.Int64, aside.Int64
-	return b, s.dialect.Classify(err, false)
+	return b, s.judge(err, false)
 }
 
 // journalRows reads rows below an ID, newest first.
@@ -151,7 +154,7 @@ func (s *Store) journalRows(ctx context.Context, below desk.ID, limit int) ([]st
 		return nil, err
 	}
 	rows, err := st.QueryContext(ctx, int64(bucket), int64(below), limit)
-	return collect(rows, s.dialect.Classify(err, false), scanRow)
+	return collect(rows, s.judge(err, false), scanRow)
 }
 
 // storedRow is a journal row as read, with the hash it was written with.

@@ -20,7 +20,7 @@ func (s *Store) Revision(ctx context.Context) (n int64, err error) {
 	}
 	var sum sql.NullInt64
 	err = st.QueryRowContext(ctx).Scan(&sum)
-	return sum.Int64, s.dialect.Classify(err, false)
+	return sum.Int64, s.judge(err, false)
 }
 
 // Snapshot reads the apps, channels and keys of all tenants. Its revision is

@@ -156,8 +156,9 @@ func matches(m *desk.Message, tenant desk.TenantID, q desk.Query) bool {
 		(q.Caller == "" || m.Caller == q.Caller || sameCaller(m.Caller, q.Keys))
 }
 
-// sameCaller reads the caller in every region that the question was read in;
-// the journal does not know the channel's.
+// sameCaller reads the caller in the default region: the journal does not know
+// the channel's. A local number from elsewhere is found by its other spellings
+// only once it is sorted, a moment later.
 func sameCaller(caller string, keys []string) bool {
 	return slices.Contains(keys, number.Key(caller, number.DefaultRegion))
 }

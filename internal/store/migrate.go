@@ -20,7 +20,7 @@ func (s *Store) Migrate(ctx context.Context, dialect database.Dialect) error {
 		return nil
 	}
 	_, err = p.Up(ctx)
-	return s.dialect.Classify(err, false)
+	return s.judge(err, false)
 }
 
 // Known says whether the schema is one that this program can read.
@@ -41,7 +41,7 @@ func (s *Store) schema(ctx context.Context, dialect database.Dialect) (p *goose.
 		return nil, 0, 0, err
 	}
 	if current, target, err = p.GetVersions(ctx); err != nil {
-		return nil, 0, 0, s.dialect.Classify(err, false)
+		return nil, 0, 0, s.judge(err, false)
 	}
 	if current > target {
 		return nil, 0, 0, desk.Errorf(desk.Conflict, "newer_schema",

@@ -34,23 +34,41 @@ func (s *Store) LastID(ctx context.Context) (last desk.ID, err error) {
 	if err != nil {
 		return 0, err
 	}
+	// Tenant 0 owns what could not be read. How far its rows reach is not known,
+	// so a minute is left for them.
+	unread, err := s.lastOf(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	if unread > 0 {
+		last = max(last, desk.FirstAt(unread.Time().Add(time.Minute)))
+	}
 	for _, t := range tenants {
-		for _, text := range []string{
-			`SELECT id FROM message WHERE tenant_id = $1 ORDER BY tenant_id DESC, id DESC LIMIT 1`,
-			`SELECT id FROM thread WHERE tenant_id = $1 ORDER BY tenant_id DESC, id DESC LIMIT 1`,
-			`SELECT id FROM aside WHERE tenant_id = $1 ORDER BY tenant_id DESC, id DESC LIMIT 1`,
-		} {
-			rows, err := s.query(ctx, t.ID, text)
-			ids, err := collect(rows, err, func(sc scanner) (id desk.ID, err error) {
-				err = sc.Scan((*int64)(&id))
-				return id, err
-			})
-			if err != nil {
-				return 0, err
-			}
-			for _, id := range ids {
-				last = max(last, id)
-			}
+		of, err := s.lastOf(ctx, t.ID)
+		if err != nil {
+			return 0, err
+		}
+		last = max(last, of)
+	}
+	return last, nil
+}
+
+func (s *Store) lastOf(ctx context.Context, tenant desk.TenantID) (last desk.ID, err error) {
+	for _, text := range []string{
+		`SELECT id FROM message WHERE tenant_id = $1 ORDER BY tenant_id DESC, id DESC LIMIT 1`,
+		`SELECT id FROM thread WHERE tenant_id = $1 ORDER BY tenant_id DESC, id DESC LIMIT 1`,
+		`SELECT id FROM aside WHERE tenant_id = $1 ORDER BY tenant_id DESC, id DESC LIMIT 1`,
+	} {
+		rows, err := s.query(ctx, tenant, text)
+		ids, err := collect(rows, err, func(sc scanner) (id desk.ID, err error) {
+			err = sc.Scan((*int64)(&id))
+			return id, err
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, id := range ids {
+			last = max(last, id)
 		}
 	}
 	return last, nil

@@ -26,9 +26,9 @@ func (s *Store) Oldest(ctx context.Context, rows int) ([]desk.Row, error) {
 		return nil, err
 	}
 	found, err := st.QueryContext(ctx, int64(bucket), rows)
-	stored, err := collect(found, s.dialect.Classify(err, false), scanRow)
+	stored, err := collect(found, s.judge(err, false), scanRow)
 	if err != nil {
-		return nil, s.dialect.Classify(err, false)
+		return nil, s.judge(err, false)
 	}
 	all := make([]desk.Row, len(stored))
 	for i := range stored {
@@ -72,7 +72,7 @@ func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, channel desk.C
 	if missing(err) {
 		return th, desk.Errorf(desk.Missing, "thread", "this caller has no thread")
 	}
-	return th, s.t.s.dialect.Classify(err, false)
+	return th, s.t.s.judge(err, false)
 }
 
 // Put writes a thread: a new one when its Version is 0, else by compare-and-set
@@ -111,17 +111,17 @@ func (s *Slice) SetAside(ctx context.Context, tenant desk.TenantID, r desk.Row, 
 // Try runs do so that its failure undoes only what it did.
 func (s *Slice) Try(ctx context.Context, do func() error) error {
 	if _, err := s.t.ExecContext(ctx, `SAVEPOINT try`); err != nil {
-		return s.t.s.dialect.Classify(err, false)
+		return s.t.s.judge(err, false)
 	}
 	if err := do(); err != nil {
 		_, back := s.t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT try`)
 		if back != nil {
-			return fmt.Errorf("%w (and it could not be undone: %w)", err, s.t.s.dialect.Classify(back, false))
+			return fmt.Errorf("%w (and it could not be undone: %w)", err, s.t.s.judge(back, false))
 		}
 		return err
 	}
 	_, err := s.t.ExecContext(ctx, `RELEASE SAVEPOINT try`)
-	return s.t.s.dialect.Classify(err, false)
+	return s.t.s.judge(err, false)
 }
 
 // appendEvents raises the tenant's counter, which locks it, and then writes.
@@ -132,7 +132,7 @@ func (t *tx) appendEvents(ctx context.Context, tenant desk.TenantID, events []de
 	var last int64
 	err := t.row(ctx, tenant, `UPDATE counter SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq`, len(events)).Scan(&last)
 	if err != nil {
-		return t.s.dialect.Classify(err, false)
+		return t.s.judge(err, false)
 	}
 	for i := range events {
 		e := &events[i]

@@ -43,7 +43,9 @@ type Store struct {
 	read    *sql.DB
 	write   *sql.DB
 
-	writes atomic.Int64 // transactions so far
+	writes atomic.Int64  // transactions so far
+	broken chan struct{} // closed when a flush failed
+	breaks sync.Once
 
 	mu    sync.Mutex
 	stmts map[stmtKey]*sql.Stmt
@@ -57,7 +59,7 @@ type stmtKey struct {
 // New makes a store of two pools, which may be the same: write is where
 // transactions that change something run.
 func New(d Dialect, read, write *sql.DB) *Store {
-	return &Store{dialect: d, read: read, write: write, stmts: map[stmtKey]*sql.Stmt{}}
+	return &Store{dialect: d, read: read, write: write, stmts: map[stmtKey]*sql.Stmt{}, broken: make(chan struct{})}
 }
 
 // Close closes the statements and the pools.
@@ -73,6 +75,26 @@ func (s *Store) Close() error {
 		errs = append(errs, s.write.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// judge classifies an error. A flush that failed, whoever ran into it, breaks
+// the store for good: nothing is written any more, and Run ends.
+func (s *Store) judge(err error, committing bool) error {
+	err = s.dialect.Classify(err, committing)
+	if errors.Is(err, desk.ErrBroken) {
+		s.breaks.Do(func() { close(s.broken) })
+	}
+	return err
+}
+
+// whole says whether no flush has failed.
+func (s *Store) whole() error {
+	select {
+	case <-s.broken:
+		return desk.Wrap(desk.Unstored, "flush_failed", "the disk could not flush", desk.ErrBroken)
+	default:
+		return nil
+	}
 }
 
 // Engine is the engine's name.
@@ -94,7 +116,7 @@ func (s *Store) prepared(ctx context.Context, db *sql.DB, text string) (*sql.Stm
 	}
 	st, err := db.PrepareContext(ctx, text)
 	if err != nil {
-		return nil, s.dialect.Classify(err, false)
+		return nil, s.judge(err, false)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,23 +147,26 @@ func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	t.fresh = append(t.fresh, text)
 	st, err := t.PrepareContext(ctx, text)
-	return st, t.s.dialect.Classify(err, false)
+	return st, t.s.judge(err, false)
 }
 
 // change runs do in one transaction. Its commit is the moment of truth: when it
 // returns nil, what do wrote is flushed.
 func (s *Store) change(ctx context.Context, do func(*tx) error) error {
+	if err := s.whole(); err != nil {
+		return err
+	}
 	defer s.writes.Add(1)
 	t, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return s.dialect.Classify(err, false)
+		return s.judge(err, false)
 	}
 	x := &tx{Tx: t, s: s}
 	if err := do(x); err != nil {
-		return withRollback(s.dialect.Classify(err, false), x.Rollback())
+		return withRollback(s.judge(err, false), x.Rollback())
 	}
 	if err := x.Commit(); err != nil {
-		return s.dialect.Classify(err, true)
+		return s.judge(err, true)
 	}
 	for _, text := range x.fresh {
 		if _, err := s.prepared(ctx, s.write, text); err != nil {
@@ -173,6 +198,8 @@ func (s *Store) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.broken:
+			return s.whole()
 		case <-tick.C:
 		}
 		now := s.writes.Load()
@@ -206,7 +233,7 @@ func (s *Store) query(ctx context.Context, t desk.TenantID, text string, args ..
 		return nil, err
 	}
 	rows, err := st.QueryContext(ctx, bind(t, args)...)
-	return rows, s.dialect.Classify(err, false)
+	return rows, s.judge(err, false)
 }
 
 // exec changes what one tenant, whose ID is $1, owns; it says how many rows.
@@ -236,7 +263,7 @@ func (t *tx) run(ctx context.Context, text string, args ...any) (int64, error) {
 	}
 	r, err := st.ExecContext(ctx, args...)
 	if err != nil {
-		return 0, t.s.dialect.Classify(err, false)
+		return 0, t.s.judge(err, false)
 	}
 	return r.RowsAffected()
 }

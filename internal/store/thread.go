@@ -62,7 +62,7 @@ func (s *Store) Thread(ctx context.Context, tenant desk.TenantID, id desk.ID) (d
 		return desk.Thread{}, desk.Errorf(desk.Missing, "thread", "there is no thread %s", id)
 	}
 	if err != nil {
-		return desk.Thread{}, s.dialect.Classify(err, false)
+		return desk.Thread{}, s.judge(err, false)
 	}
 	return all[0], nil
 }

@@ -15,20 +15,21 @@ const (
 	refuseTime = 500 * time.Millisecond // for one of them to take it and leave
 )
 
-// Listener accepts at most most connections at a time. One more is told so,
+// NewGate accepts at most most connections at a time. One more is told so,
 // 503 with Retry-After, beside the accepting, which never waits for it; when
 // even those are many, it is closed without a word. refused, when set, is
 // called for each.
-func Listener(l net.Listener, most int, refused func()) net.Listener {
+func NewGate(l net.Listener, most int, refused func()) *Gate {
 	busy := Problem(http.StatusServiceUnavailable, "busy", "the server has too many connections; please try again").Body()
-	return &listener{
+	return &Gate{
 		Listener: l, most: int64(most), refused: refused, slots: make(chan struct{}, refusing),
 		busy: fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nContent-Length: %d\r\n"+
 			"Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s", jsonUTF8[0], len(busy), busy),
 	}
 }
 
-type listener struct {
+// Gate is a listener that lets in so many at a time.
+type Gate struct {
 	net.Listener
 	most    int64
 	refused func()
@@ -37,8 +38,11 @@ type listener struct {
 	open    atomic.Int64
 }
 
+// Open is how many connections are open.
+func (l *Gate) Open() int { return int(l.open.Load()) }
+
 // Accept implements net.Listener.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *Gate) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
@@ -63,7 +67,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // refuse answers without reading the request, then waits for the client to
 // leave: closing with unread bytes would reset the connection and might take
 // the answer with it.
-func (l *listener) refuse(c net.Conn) {
+func (l *Gate) refuse(c net.Conn) {
 	defer func() { <-l.slots }()
 	defer func() { _ = c.Close() }()
 	if c.SetDeadline(time.Now().Add(refuseTime)) != nil {

@@ -23,7 +23,7 @@ func TestOneConnectionTooManyIsToldSoAndTheOthersAreServed(t *testing.T) {
 	}
 	var refused atomic.Int64
 	s := &http.Server{Handler: table(io.Discard), ReadHeaderTimeout: time.Minute}
-	go func() { _ = s.Serve(Listener(inner, 1, func() { refused.Add(1) })) }()
+	go func() { _ = s.Serve(NewGate(inner, 1, func() { refused.Add(1) })) }()
 	defer func() { _ = s.Close() }()
 
 	first, err := net.Dial("tcp", inner.Addr().String())

@@ -12,7 +12,7 @@ import (
 type Timeouts struct {
 	Header time.Duration // until the headers are here; 5 s
 	Body   time.Duration // until the body is here, counted from the request's first byte; 10 s
-	Write  time.Duration // from the headers to the answer's last byte; 20 s, more than poll's 5 s
+	Write  time.Duration // from the headers to the answer's last byte; 25 s, more than poll's 5 s
 	Idle   time.Duration // between two requests of a connection; 120 s
 }
 

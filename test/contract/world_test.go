@@ -214,10 +214,11 @@ func (w *world) settle(t *testing.T) {
 }
 
 // soon tries until ok, at most two seconds: how long a change may take to be
-// known to the server.
+// known to the server. Not more often than this: a key that is not known yet
+// is a wrong guess to the server, and it counts to ten.
 func soon(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Second); !ok(); time.Sleep(250 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not within two seconds: %s", what)
 		}

@@ -201,12 +201,6 @@ func TestD9WhatIsUnsafeDoesNotStartAndSaysWhyInOneSentence(t *testing.T) {
 			t.Cleanup(m.Unmount)
 			o.Data = filepath.Join(m.Dir, "data")
 		},
-		"a data folder that everybody may write": func(t *testing.T, o *rig.Options) {
-			newHouse(t, "D9", 1, *o)
-			if err := os.Chmod(o.Data, 0o777); err != nil {
-				t.Fatal(err)
-			}
-		},
 		"metrics for everybody":    func(_ *testing.T, o *rig.Options) { o.Args = []string{"--ops-listen", "0.0.0.0:0"} },
 		"a setting nobody knows":   func(_ *testing.T, o *rig.Options) { o.Env = []string{"AFTERBEEP_LISTNE=127.0.0.1:0"} },
 		"no time limit for bodies": func(_ *testing.T, o *rig.Options) { o.Env = []string{"AFTERBEEP_TIMEOUTS_BODY=0s"} },
@@ -237,6 +231,26 @@ func overwrite(t *testing.T, name string, with []byte) {
 	defer f.Close()
 	if _, err := f.WriteAt(with, 0); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestD9ADataFolderThatEverybodyMayWriteIsPutRightOrRefused(t *testing.T) {
+	h := newHouse(t, "D9", 1, rig.Options{})
+	if err := os.Chmod(h.o.Data, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s, err := rig.TryStart(t, h.o)
+	if err != nil {
+		t.Logf("refused: %v", err)
+		return
+	}
+	defer s.Kill9()
+	info, err := os.Stat(h.o.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		t.Errorf("the server runs on a folder of mode %o, where others can read and replace what customers left", mode)
 	}
 }
 

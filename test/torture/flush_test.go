@@ -212,12 +212,17 @@ func failingCalls(t *testing.T, teeth string, _ int) (r result) {
 		h := newHouse(t, "D3", seed+int64(n), rig.Options{Teeth: teeth})
 		trace := filepath.Join(t.TempDir(), "trace")
 		h.o.Wrap = []string{
-			"strace", "-f", "-qq", "-y", "--seccomp-bpf", "-o", trace, "-e", "trace=fsync,fdatasync",
+			"strace", "-f", "-qq", "-y", "-ttt", "--seccomp-bpf", "-o", trace, "-e", "trace=fsync,fdatasync",
 			"-e", "inject=fsync,fdatasync:error=EIO:when=" + strconv.Itoa(n),
 		}
 		s, err := rig.TryStart(t, h.o)
 		if err == nil {
+			before := len(r.broken)
 			took, fired := h.untilBroken(t, s, &r, func() bool { return injected(trace) })
+			if len(r.broken) > before {
+				text, _ := os.ReadFile(trace)
+				t.Logf("when=%d; the flushes:\n%s\nthe log:\n%s", n, tail(string(text)), tail(s.Log()))
+			}
 			slowest = max(slowest, took)
 			if !fired {
 				quiet++

@@ -26,7 +26,7 @@ func Claim(folder string, o Options) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if !exclusive(f) {
 		return nil, errors.Join(desk.Errorf(desk.Conflict, "served",
 			"another afterbeep%s serves %s already; stop it first, or use another data folder", holder(name), folder), f.Close())
 	}
@@ -35,6 +35,17 @@ func Claim(folder string, o Options) (unlock func(), err error) {
 		_, _ = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
 	}
 	return func() { _ = f.Close() }, nil
+}
+
+// exclusive tries for a moment: Served may hold the lock for as long as it looks.
+func exclusive(f *os.File) bool {
+	for range 5 {
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			return true
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
 }
 
 // Served says whether a server has claimed the folder.

@@ -40,10 +40,13 @@ func Backup(ctx context.Context, folder, file string, o Options, progress Progre
 		return r, err
 	}
 	partial := file + ".partial"
+	if err := private(partial); err != nil {
+		return r, err
+	}
 	if err := vacuumInto(ctx, filepath.Join(folder, File), partial, progress); err != nil {
 		return r, errors.Join(err, absent(os.Remove(partial)))
 	}
-	if err := errors.Join(os.Chmod(partial, 0o600), flush(partial)); err != nil {
+	if err := flush(partial); err != nil {
 		return r, errors.Join(err, os.Remove(partial))
 	}
 	if r, err = Inspect(ctx, partial, func(int64) {}); err != nil {
