@@ -2,6 +2,7 @@ package aicc
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -54,7 +55,7 @@ func wrapped(body []byte, wrap string, names ...string) ([]string, error) {
 	if err != nil {
 		return nil, errSyntax
 	}
-	if _, err := p.dec.ReadToken(); err != io.EOF {
+	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, errSyntax
 	}
 	if inner != nil {

@@ -14,6 +14,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -138,12 +139,13 @@ func unauthenticated(code string) *desk.Error {
 // Hostile says whether a refusal is worth a security event: something that an
 // honest client does not send.
 func Hostile(err error) bool {
-	switch err {
-	case errForged, errForeign, errFuture, errSecret:
-		return true
+	for _, hostile := range []error{errForged, errForeign, errFuture, errSecret} {
+		if errors.Is(err, hostile) {
+			return true
+		}
 	}
-	e, ok := err.(*desk.Error)
-	return ok && e.Code == guessing
+	var e *desk.Error
+	return errors.As(err, &e) && e.Code == guessing
 }
 
 // current is the view, unless the source has not been readable for too long.

@@ -24,7 +24,10 @@ type disk struct {
 }
 
 func (d *disk) Append(_ context.Context, b *desk.Batch) error {
-	time.Sleep(d.took)
+	d.mu.Lock()
+	took := d.took
+	d.mu.Unlock()
+	time.Sleep(took)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
@@ -190,7 +193,9 @@ func TestADiskThatDoesNotAnswerIsUnknownToThoseWhoWaitAndNothingToTheRest(t *tes
 			t.Errorf("the next one: %v", err)
 		}
 		time.Sleep(time.Minute)
+		d.mu.Lock()
 		d.took = time.Millisecond
+		d.mu.Unlock()
 		if err := take(in, "four", ""); err != nil {
 			t.Errorf("once it answers again: %v", err)
 		}

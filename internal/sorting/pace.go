@@ -6,7 +6,7 @@ import "time"
 // message wait for an answer; those who left one do not. As long as what arrives
 // can be sorted in less than half of the time, sorting keeps up with it and
 // rests as long as it worked. Beyond that it is a flood: sorting steps back to a
-// twentieth and catches up when it is over.
+// fortieth and catches up when it is over.
 type pace struct {
 	taken  int64     // intake's count at the last look
 	looked time.Time // the last look
@@ -16,14 +16,17 @@ type pace struct {
 
 const (
 	flood     = 0.5                    // of sorting's own speed
-	steps     = 20                     // the share left in a flood is one in so many
-	longest   = 400 * time.Millisecond // the longest rest
+	steps     = 40                     // the share left in a flood is one in so many
+	longest   = 500 * time.Millisecond // the longest rest
+	full      = 128                    // messages of a slice: some six milliseconds
 	lookAfter = 100 * time.Millisecond // over which arrivals are counted
 )
 
 // rest is how long to rest after a slice of n messages that took took.
 func (p *pace) rest(taken int64, n int, took time.Duration, now time.Time) time.Duration {
-	p.speed += (float64(n)/took.Seconds() - p.speed) / 4
+	if n >= full/2 { // a small slice says more about the flush than about sorting
+		p.speed += (float64(n)/took.Seconds() - p.speed) / 4
+	}
 	if since := now.Sub(p.looked); since >= lookAfter {
 		rate := float64(taken-p.taken) / min(since.Seconds(), 10)
 		if p.looked.IsZero() {
@@ -35,17 +38,17 @@ func (p *pace) rest(taken int64, n int, took time.Duration, now time.Time) time.
 	switch {
 	case p.rate < 1:
 		return 0
-	case p.rate < flood*p.speed:
+	case p.speed == 0 || p.rate < flood*p.speed:
 		return min(took, longest)
 	}
 	return min(steps*took, longest)
 }
 
-// rows is how many journal rows the next slice takes: few while others wait for
-// the writer.
-func (p *pace) rows() int {
+// slice is how many messages the next slice takes: few while others wait for the
+// writer.
+func (p *pace) slice() int {
 	if p.rate < 1 {
-		return 4
+		return 4 * full
 	}
-	return 1
+	return full
 }

@@ -37,8 +37,9 @@ type Slice interface {
 
 // Store reads what is to be sorted, and runs a slice in one transaction.
 type Store interface {
-	// Oldest reads the oldest rows of the journal; they stay there.
-	Oldest(ctx context.Context, rows int) ([]desk.Row, error)
+	// Oldest reads the oldest rows of the journal, until they hold so many
+	// messages; they stay there.
+	Oldest(ctx context.Context, messages int) ([]desk.Row, error)
 	Slice(ctx context.Context, do func(Slice) error) error
 }
 
@@ -149,7 +150,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // slice that fails because of one of its messages is done again message by
 // message.
 func (s *Sorter) Once(ctx context.Context) (int, error) {
-	rows, err := s.store.Oldest(ctx, s.pace.rows())
+	rows, err := s.store.Oldest(ctx, s.pace.slice())
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}

@@ -40,8 +40,6 @@ func (s *Store) Tenant(ctx context.Context, name string) (desk.Tenant, error) {
 	return desk.Tenant{}, desk.Errorf(desk.Missing, "tenant", "there is no tenant %q; \"afterbeep tenant create --name …\" makes one", name)
 }
 
-const nextTenant = `SELECT max(tenant_id) + 1 FROM tenant`
-
 // AddTenant makes a tenant; Conflict when the name is taken.
 func (s *Store) AddTenant(ctx context.Context, name string) (desk.Tenant, error) {
 	if !desk.Name(name) {
@@ -49,7 +47,7 @@ func (s *Store) AddTenant(ctx context.Context, name string) (desk.Tenant, error)
 	}
 	t := desk.Tenant{Name: name, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
 	err := s.change(ctx, func(x *tx) error {
-		if err := x.QueryRowContext(ctx, nextTenant).Scan((*int64)(&t.ID)); err != nil {
+		if err := x.QueryRowContext(ctx, `SELECT max(tenant_id) + 1 FROM tenant`).Scan((*int64)(&t.ID)); err != nil {
 			return err
 		}
 		if _, err := x.exec(ctx, t.ID, `INSERT INTO tenant (tenant_id, name, created_at) VALUES ($1, $2, $3)`,

@@ -17,25 +17,30 @@ func (s *Store) Slice(ctx context.Context, do func(*Slice) error) error {
 	return s.change(ctx, func(t *tx) error { return do(&Slice{t}) })
 }
 
-// Oldest reads the oldest journal rows, outside any transaction, so that they
-// can be made ready without holding up those who write.
-func (s *Store) Oldest(ctx context.Context, rows int) ([]desk.Row, error) {
+// Oldest reads the oldest journal rows, until they hold so many messages; they
+// stay there. It is done outside any transaction, so that they can be made ready
+// without holding up those who write.
+func (s *Store) Oldest(ctx context.Context, messages int) (all []desk.Row, err error) {
 	st, err := s.prepared(ctx, s.read, `SELECT id, last_id, messages, lines, hash FROM journal
 		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`)
 	if err != nil {
 		return nil, err
 	}
-	found, err := st.QueryContext(ctx, int64(bucket), rows)
-	stored, err := collect(found, s.judge(err, false), scanRow)
+	rows, err := st.QueryContext(ctx, int64(bucket), messages)
 	if err != nil {
 		return nil, s.judge(err, false)
 	}
-	all := make([]desk.Row, len(stored))
-	for i := range stored {
-		all[i] = stored[i].Row
-		all[i].Damaged = !stored[i].intact()
+	defer rows.Close()
+	for messages > 0 && rows.Next() {
+		r, err := scanRow(rows)
+		if err != nil {
+			return nil, s.judge(err, false)
+		}
+		r.Damaged = !r.intact()
+		all = append(all, r.Row)
+		messages -= max(r.Count, 1)
 	}
-	return all, nil
+	return all, s.judge(rows.Err(), false)
 }
 
 // Take removes a row from the journal; false when another sorter was first.
@@ -45,19 +50,19 @@ func (s *Slice) Take(ctx context.Context, r *desk.Row) (mine bool, err error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, s.deleteFirst()
+	return true, s.deleteFirst(ctx)
 }
 
 // deleteFirst is a broken promise: the journal row is gone before its messages
 // are placed.
-func (s *Slice) deleteFirst() error {
+func (s *Slice) deleteFirst(ctx context.Context) error {
 	if !teeth.On("delete-first") {
 		return nil
 	}
 	if err := s.t.Commit(); err != nil {
 		return err
 	}
-	again, err := s.t.s.write.Begin()
+	again, err := s.t.s.write.BeginTx(ctx, nil)
 	s.t.Tx = again
 	return err
 }

@@ -220,8 +220,7 @@ func failingCalls(t *testing.T, teeth string, _ int) (r result) {
 			before := len(r.broken)
 			took, fired := h.untilBroken(t, s, &r, func() bool { return injected(trace) })
 			if len(r.broken) > before {
-				text, _ := os.ReadFile(trace)
-				t.Logf("when=%d; the flushes:\n%s\nthe log:\n%s", n, tail(string(text)), tail(s.Log()))
+				t.Logf("when=%d; the flushes that failed:\n%s\nthe log begins\n%.1000s\nand ends\n%s", n, failures(trace), s.Log(), tail(s.Log()))
 			}
 			slowest = max(slowest, took)
 			if !fired {
@@ -253,16 +252,14 @@ func failingCalls(t *testing.T, teeth string, _ int) (r result) {
 // not count: SQLite does not want to know how it ended, since some systems
 // cannot flush folders at all.
 func injected(trace string) bool {
-	text, err := os.ReadFile(trace)
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "(INJECTED)") && strings.Contains(line, "afterbeep.db") {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(failures(trace), "afterbeep.db")
+}
+
+// failures are the lines of the trace that tell of a failed flush.
+func failures(trace string) string {
+	text, _ := os.ReadFile(trace)
+	lines := slices.DeleteFunc(strings.SplitAfter(string(text), "\n"), func(line string) bool { return !strings.Contains(line, "(INJECTED)") })
+	return strings.Join(lines, "")
 }
 
 // untilBroken loads the server until a flush has failed, which it must answer
@@ -318,6 +315,32 @@ func leaves(s *rig.Server, r *result) (took time.Duration) {
 func TestD3AFailedFlushIsNeverAcknowledgedAlsoWhenThePagesAreGone(t *testing.T) {
 	rig.Need(t, "root", "fuse")
 	prove(t, failingDisk, 0, control{"ack-on-error", 0, "acknowledged and lost"})
+}
+
+func TestD3AFailedFlushOfTheReadinessProbeIsAFailedFlush(t *testing.T) {
+	rig.Need(t, "root", "fuse")
+	var (
+		p plug
+		r result
+	)
+	m := p.plugIn(t, "")
+	p.house = newHouse(t, "D3", rig.Seed(t), rig.Options{Data: filepath.Join(m.Dir, "data"), Env: []string{rig.AnyDisk}})
+	s, c := p.open(t)
+	if o := p.leave(c); o.Kind != rig.Acked {
+		t.Fatalf("the message was answered %v", o)
+	}
+	c.Close()
+	failed := func() bool { _, failed := p.disk.Syncs(); return failed > 0 }
+	eventually(5*time.Second, func() bool { return p.disk.Unflushed("afterbeep.db-wal") == 0 && ask(t, database(t, p.o.Data), `SELECT count(*) FROM journal`) == 0 })
+	time.Sleep(time.Second) // until nothing else writes
+	p.disk.SyncError("", 1)
+	if !eventually(3*time.Second, func() bool { return s.Readyz() != http.StatusOK || failed() }) || !failed() {
+		t.Fatal("the probe flushed nothing")
+	}
+	t.Logf("the server left after %v", leaves(s, &r).Round(time.Millisecond))
+	for _, broken := range r.broken {
+		t.Error(broken)
+	}
 }
 
 func TestD3AFailedFlushInsideACheckpointIsNotForgotten(t *testing.T) {
