@@ -96,9 +96,7 @@ func (s *Sorter) Run(ctx context.Context) error {
 			return nil
 		case <-look.C:
 		case <-s.wake:
-			if !pause(ctx, gather) {
-				return nil
-			}
+			pause(ctx, gather)
 		}
 		look.Reset(idleLook)
 		if err := s.drain(ctx); err != nil {
@@ -110,7 +108,7 @@ func (s *Sorter) Run(ctx context.Context) error {
 // drain sorts slice after slice until the journal is empty.
 func (s *Sorter) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
-		start := time.Now()
+		most, start := s.pace.slice(), time.Now()
 		n, err := s.Once(ctx)
 		switch {
 		case errors.Is(err, desk.ErrBroken):
@@ -119,30 +117,29 @@ func (s *Sorter) drain(ctx context.Context) error {
 			return nil
 		case err != nil:
 			s.log.Warn("sorting waits", "error", err.Error())
-			if !pause(ctx, retryAfter) {
-				return nil
-			}
+			pause(ctx, retryAfter)
 			continue
 		case n == 0:
 			return nil
 		}
 		took := time.Since(start)
 		s.Observe(n, took)
-		if rest := s.pace.rest(s.Taken(), n, took, time.Now()); rest > 0 {
-			pause(ctx, rest)
+		rest := s.pace.rest(s.Taken(), n, took, time.Now())
+		if n < most {
+			return nil // what came meanwhile has woken us, and gathers
 		}
+		pause(ctx, rest)
 	}
 	return nil
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
+// pause waits, but not longer than ctx.
+func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return false
 	case <-t.C:
-		return true
 	}
 }
 
