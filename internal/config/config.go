@@ -60,7 +60,7 @@ type Timeouts struct {
 type Intake struct {
 	Batch      int           `yaml:"batch" env:"BATCH" envDefault:"1024" min:"1" max:"65536" unit:"messages" help:"the most that one flush carries"`
 	Queue      int           `yaml:"queue" env:"QUEUE" envDefault:"4096" min:"1" max:"1000000" unit:"messages" help:"the most that wait for the disk; more are answered with 503"`
-	Linger     time.Duration `yaml:"linger" env:"LINGER" envDefault:"4ms" min:"0s" max:"100ms" unit:"duration" help:"how long a flush gathers under load, at most: it goes when half of those connected have left a message; an idle node never waits"`
+	Linger     time.Duration `yaml:"linger" env:"LINGER" envDefault:"4ms" min:"0s" max:"100ms" unit:"duration" help:"how long a flush gathers under load, at most: it goes when three quarters of those connected have left a message; an idle node never waits"`
 	MaxWait    time.Duration `yaml:"max_wait" env:"MAX_WAIT" envDefault:"700ms" min:"10ms" max:"1m" unit:"duration" help:"the longest wait in the queue that is still accepted; beyond it the answer is 503"`
 	AckTimeout time.Duration `yaml:"ack_timeout" env:"ACK_TIMEOUT" envDefault:"10s" min:"100ms" max:"5m" unit:"duration" help:"for the disk to confirm; after that nobody knows whether the message is stored, and the client is told so"`
 }

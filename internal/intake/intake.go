@@ -38,8 +38,8 @@ type Settings struct {
 	AckTimeout time.Duration // a flush that takes longer is answered as unknown; 10 s
 
 	// Crowd is how many clients are connected. Under load a flush waits until
-	// half of them have left a message: that half is then served by one flush,
-	// and the other half keeps the processors busy meanwhile. May be nil.
+	// three quarters of them have left a message: those are then served by one
+	// flush, and the others keep the processors busy meanwhile. May be nil.
 	Crowd func() int
 	// Observe is told of every flush: messages, time, outcome. May be nil.
 	Observe func(messages int, took time.Duration, err error)
@@ -266,7 +266,7 @@ const lonely = 4
 
 // linger gathers under load, which makes flushes fewer and fuller.
 func (in *Intake) linger(ctx context.Context) {
-	if in.set.Linger <= 0 || !in.want(min(in.set.Crowd()/2, in.set.Batch)) {
+	if in.set.Linger <= 0 || !in.want(min(in.set.Crowd()*3/4, in.set.Batch)) {
 		return
 	}
 	late := time.NewTimer(in.set.Linger)

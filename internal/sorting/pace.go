@@ -24,7 +24,7 @@ const (
 
 // rest is how long to rest after a slice of n messages that took took.
 func (p *pace) rest(taken int64, n int, took time.Duration, now time.Time) time.Duration {
-	if n >= full/2 { // a small slice says more about the flush than about sorting
+	if n >= full/4 { // a small slice says more about the flush than about sorting
 		p.speed += (float64(n)/took.Seconds() - p.speed) / 4
 	}
 	if since := now.Sub(p.looked); since >= lookAfter {
@@ -38,17 +38,22 @@ func (p *pace) rest(taken int64, n int, took time.Duration, now time.Time) time.
 	switch {
 	case p.rate < 1:
 		return 0
-	case p.speed == 0 || p.rate < flood*p.speed:
+	case !p.flooded():
 		return min(took, longest)
 	}
 	return min(steps*took, longest)
 }
 
+func (p *pace) flooded() bool { return p.speed > 0 && p.rate > flood*p.speed }
+
 // slice is how many messages the next slice takes: few while others wait for the
-// writer.
+// writer, and no more than one journal row in a flood.
 func (p *pace) slice() int {
-	if p.rate < 1 {
+	switch {
+	case p.rate < 1:
 		return 4 * full
+	case !p.flooded():
+		return full
 	}
-	return full
+	return 1
 }
