@@ -55,7 +55,7 @@ func TestTheDoctorNamesWhatIsWrongAndTheRemedy(t *testing.T) {
 		"settings":    func(_ *testing.T, s *config.Settings, _ *App) { s.Limits.Body = -1 },
 		"data folder": func(_ *testing.T, s *config.Settings, _ *App) { s.Data += "-elsewhere" },
 		"permissions": func(t *testing.T, s *config.Settings, _ *App) {
-			if err := os.Chmod(s.Data, 0o755); err != nil {
+			if err := os.Chmod(filepath.Join(s.Data, sqlite.File), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		},

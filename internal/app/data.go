@@ -82,12 +82,16 @@ func (d *doctor) folder() bool {
 			d.wrong("data folder", "check the folder", "%v", err)
 			return false
 		}
-		if st.Mode().Perm()&0o077 != 0 {
-			d.wrong("permissions", "chmod go= "+name, "others on this machine may look into %s (mode %04o)", name, st.Mode().Perm())
+		others := os.FileMode(0o077) // of the file: who may read it; of the folder: who may put something into it
+		if st.IsDir() {
+			others = 0o022
+		}
+		if st.Mode().Perm()&others != 0 {
+			d.wrong("permissions", "chmod go= "+name, "others on this machine have a hand in %s (mode %04o)", name, st.Mode().Perm())
 			return true
 		}
 	}
-	d.ok("permissions", "only its owner may look into %s", d.set.Data)
+	d.ok("permissions", "%s belongs to its owner alone", d.set.Data)
 	return true
 }
 

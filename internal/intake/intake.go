@@ -336,10 +336,16 @@ func (in *Intake) flushed(b *batch, took time.Duration) {
 	in.waiting -= b.count
 	in.stalled = false
 	in.flushing = time.Time{}
-	if in.pace == 0 {
+	// A slow flush is believed at once, fast ones only when they are many: a few
+	// lucky ones must not let in more than the disk can write in time.
+	switch {
+	case in.pace == 0:
 		in.pace = took
+	case took > in.pace:
+		in.pace += (took - in.pace) / 4
+	default:
+		in.pace += (took - in.pace) / 32
 	}
-	in.pace += (took - in.pace) / 4
 }
 
 // stall gives up on a flush that does not come back: those who wait for it are

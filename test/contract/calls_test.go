@@ -188,8 +188,8 @@ func guessing(t *testing.T, w *world) {
 	if a.Status != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
 		t.Errorf("the eleventh guess: answered %d %s, Retry-After %q", a.Status, a.Body, a.Header.Get("Retry-After"))
 	}
-	if a := send(t, w.host, w.asking(owner)); a.Status != http.StatusTooManyRequests {
-		t.Errorf("the right secret from the guesser's address: answered %d", a.Status)
+	if a := send(t, w.host, w.asking(owner)); a.Status != http.StatusOK {
+		t.Errorf("the right secret from the guesser's address, which may be a proxy's: answered %d %s", a.Status, a.Body)
 	}
 	if a := sendFrom(t, w.host, "127.0.0.2", w.asking(owner)); a.Status != http.StatusOK {
 		t.Errorf("the owner, from another address: answered %d %s", a.Status, a.Body)

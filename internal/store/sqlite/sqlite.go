@@ -59,7 +59,11 @@ func Open(ctx context.Context, folder string, o Options) (*store.Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	defer unlock()
-	if err := s.Migrate(ctx, database.DialectSQLite3); err != nil {
+	err = s.Migrate(ctx, database.DialectSQLite3)
+	if err == nil {
+		err = flush(folder) // SQLite tries to flush the names of its files, and does not look whether it could
+	}
+	if err != nil {
 		return nil, errors.Join(dialect{}.Classify(err, false), s.Close())
 	}
 	return s, nil
@@ -72,12 +76,41 @@ func prepare(folder string, o Options) error {
 	if lib.SQLITE_VERSION_NUMBER < leastVersion {
 		return desk.Errorf(desk.Unstored, "sqlite_version", "SQLite %s can lose a WAL; build with 3.51.3 or newer", lib.SQLITE_VERSION)
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := makeFolder(folder); err != nil {
 		return desk.Wrap(desk.Unstored, "data_folder", "the data folder "+folder+" cannot be made", err)
+	}
+	if st, err := os.Stat(folder); err == nil && st.Mode().Perm()&0o002 != 0 {
+		return desk.Errorf(desk.Unstored, "open_folder",
+			"everybody on this machine may write into the data folder %s (mode %04o); chmod 700 it, or name another", folder, st.Mode().Perm())
 	}
 	if name := networkDisk(folder); name != "" && !o.AllowNetworkDisk {
 		return desk.Errorf(desk.Unstored, "network_disk",
 			"the data folder %s is on %s, where locks and flushes cannot be trusted; use a local disk, or set allow_network_disk if you know better", folder, name)
+	}
+	return nil
+}
+
+// makeFolder makes the folder and flushes the names above it that are new: a
+// power cut must not take the folder with everything acknowledged in it.
+func makeFolder(folder string) error {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	above := filepath.Dir(folder)
+	if _, err := os.Stat(folder); err != nil {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+		if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		return flush(above)
+	}
+	// Whoever made it may have died before he flushed it. Where we may not look,
+	// it was not ours to make.
+	if err := flush(above); err != nil && !errors.Is(err, os.ErrPermission) {
+		return err
 	}
 	return nil
 }
