@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,14 +17,31 @@ import (
 // machine needs only one.
 const bucket = 0
 
-const insertJournal = `INSERT INTO journal (bucket, id, last_id, messages, lines, hash) VALUES ($1, $2, $3, $4, $5, $6)`
+// insertJournal is the text that inserts so many rows.
+func insertJournal(rows int) string {
+	text := []byte(`INSERT INTO journal (bucket, id, last_id, messages, lines, hash) VALUES `)
+	for i := range rows {
+		if i > 0 {
+			text = append(text, `, `...)
+		}
+		n := i * 6
+		text = fmt.Appendf(text, `($%d, $%d, $%d, $%d, $%d, $%d)`, n+1, n+2, n+3, n+4, n+5, n+6)
+	}
+	return string(text)
+}
+
+// insertRows are these texts for as many rows as one statement takes.
+var insertRows = [...]string{
+	1: insertJournal(1), insertJournal(2), insertJournal(3), insertJournal(4),
+	insertJournal(5), insertJournal(6), insertJournal(7), insertJournal(8),
+}
 
 // Append writes a batch and flushes once. It implements intake.Journal: nil
 // means flushed; Unstored, that nothing of the batch is there; Unknown, that
 // nobody knows.
 func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
-	if len(b.Keyed) == 0 && len(b.Rows) == 1 {
-		return s.appendRow(ctx, &b.Rows[0])
+	if len(b.Keyed) == 0 && len(b.Rows) < len(insertRows) {
+		return s.appendRows(ctx, b.Rows)
 	}
 	return s.change(ctx, func(t *tx) error {
 		rows := slices.Clone(b.Rows)
@@ -38,7 +56,7 @@ func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
 		}
 		rows = joined(rows)
 		for i := range rows {
-			if _, err := t.run(ctx, insertJournal, rowArgs(&rows[i])...); err != nil {
+			if _, err := t.run(ctx, insertRows[1], rowArgs(nil, &rows[i])...); err != nil {
 				return err
 			}
 		}
@@ -63,25 +81,29 @@ func joined(rows []desk.Row) []desk.Row {
 	return all
 }
 
-// appendRow is the common case: one statement is a transaction of its own, and
+// appendRows is the common case: one statement is a transaction of its own, and
 // the flush is part of it.
-func (s *Store) appendRow(ctx context.Context, r *desk.Row) error {
-	if err := s.whole(); err != nil {
+func (s *Store) appendRows(ctx context.Context, rows []desk.Row) error {
+	if err := s.whole(); err != nil || len(rows) == 0 {
 		return err
 	}
 	defer s.writes.Add(1)
-	st, err := s.prepared(ctx, s.write, insertJournal)
+	st, err := s.prepared(ctx, s.write, insertRows[len(rows)])
 	if err != nil {
 		return err
 	}
-	if _, err := st.ExecContext(ctx, rowArgs(r)...); err != nil {
+	args := make([]any, 0, 6*len(rows))
+	for i := range rows {
+		args = rowArgs(args, &rows[i])
+	}
+	if _, err := st.ExecContext(ctx, args...); err != nil {
 		return s.judge(err, true)
 	}
 	return nil
 }
 
-func rowArgs(r *desk.Row) []any {
-	return []any{int64(bucket), int64(r.First), int64(r.Last), int64(r.Count), r.Lines, rowHash(r)}
+func rowArgs(args []any, r *desk.Row) []any {
+	return append(args, int64(bucket), int64(r.First), int64(r.Last), int64(r.Count), r.Lines, rowHash(r))
 }
 
 // admit decides whether a keyed message is new, and fills in its outcome.
