@@ -157,8 +157,8 @@ func (c *cli) appRotate() *cobra.Command {
 		Short: "Give an app a new secret",
 		Long: `Give an app a new secret and show it, once. The old one serves for the grace
 period, so that the integrator's servers can change over one by one. When the
-old secret has leaked, take --grace 0: it dies within a second, with all access
-tokens that were got with it.`,
+old secret has leaked, take --grace 0: it dies within a second, with all tokens
+of the app, its customers' included.`,
 		Example: `  afterbeep app rotate "Web shop"
   afterbeep app rotate "Web shop" --grace 0
   afterbeep app rotate "Web shop" --grace 1h --revoke-tokens --json`,
@@ -186,7 +186,7 @@ tokens that were got with it.`,
 		}),
 	}
 	cmd.Flags().DurationVar(&keep, "grace", grace, "how long the old secret still serves")
-	cmd.Flags().BoolVar(&revoke, "revoke-tokens", false, "revoke the app's access tokens too")
+	cmd.Flags().BoolVar(&revoke, "revoke-tokens", false, "revoke the app's tokens too, its customers' included")
 	return c.jsonFlag(cmd)
 }
 

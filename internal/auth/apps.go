@@ -80,8 +80,8 @@ func NewApp(tenant desk.TenantID, name string, now time.Time) (desk.App, string)
 
 // Rotate gives the app a new secret. The old one serves for the grace period,
 // so that the integrator's servers can change over one by one. Without grace
-// the old secret has leaked: it dies at once, and so does every access token
-// that was got with it.
+// the old secret has leaked: it dies at once, and so does every token of the app,
+// its customers' included.
 func Rotate(app *desk.App, grace time.Duration, now time.Time) string {
 	secret := randomHex(32)
 	hash := sha256.Sum256([]byte(secret))

@@ -38,8 +38,8 @@ type Settings struct {
 type Limits struct {
 	PerCallID         int `yaml:"per_call_id" env:"PER_CALL_ID" envDefault:"600" min:"0" max:"1000000" unit:"messages a minute" help:"from one callId; 0 is no limit"`
 	PerApp            int `yaml:"per_app" env:"PER_APP" envDefault:"0" min:"0" max:"100000000" unit:"messages a minute" help:"from one app that has no limit of its own; 0 is no limit"`
-	WrongSecrets      int `yaml:"wrong_secrets" env:"WRONG_SECRETS" envDefault:"10" min:"1" max:"1000" unit:"in 15 minutes" help:"wrong secrets for one app key from one address, before that pair has to wait"`
-	TokensPerMinute   int `yaml:"tokens_per_minute" env:"TOKENS_PER_MINUTE" envDefault:"600" min:"1" max:"1000000" unit:"calls a minute" help:"of tokenByAkSk, for one app"`
+	WrongSecrets      int `yaml:"wrong_secrets" env:"WRONG_SECRETS" envDefault:"10" min:"1" max:"1000" unit:"in 15 minutes" help:"wrong secrets for one app key from one address, before the next wrong one has to wait; the right one never does"`
+	TokensPerMinute   int `yaml:"tokens_per_minute" env:"TOKENS_PER_MINUTE" envDefault:"600" min:"1" max:"1000000" unit:"tokens a minute" help:"given out by tokenByAkSk, for one app"`
 	Body              int `yaml:"body" env:"BODY" envDefault:"65536" min:"16384" max:"1048576" unit:"bytes" help:"the largest request body; a text of 4,000 characters needs up to 48,000 where each is escaped, so a channel with a larger text limit may need more"`
 	Headers           int `yaml:"headers" env:"HEADERS" envDefault:"16384" min:"4096" max:"1048576" unit:"bytes" help:"the largest block of request headers"`
 	Connections       int `yaml:"connections" env:"CONNECTIONS" envDefault:"4000" min:"1" max:"1000000" unit:"connections" help:"open at the same time; one more is answered with 503 and closed"`

@@ -208,7 +208,7 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		idle := now == seen
 		seen = now
-		err := s.dialect.Tend(ctx, s.read, s.write, idle)
+		err := s.judge(s.dialect.Tend(ctx, s.read, s.write, idle), false)
 		if errors.Is(err, desk.ErrBroken) {
 			return err
 		}
