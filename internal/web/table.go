@@ -125,7 +125,7 @@ func (t *Table) finish(c *Call) {
 	cause := recover()
 	switch {
 	case cause == nil:
-	case cause == http.ErrAbortHandler:
+	case cause == any(http.ErrAbortHandler): // net/http panics with, and looks for, exactly this value
 		t.record(c)
 		panic(cause)
 	default:

@@ -38,7 +38,6 @@ func (l *lines) String() string {
 }
 
 var (
-	fine    = JSON(http.StatusOK, "fine", `{"fine":true}`)
 	oops    = JSON(http.StatusOK, "oops", `{"oops":true}`)
 	errSick = errors.New("sick")
 )

@@ -45,11 +45,13 @@ func Open(ctx context.Context, folder string, o Options) (*store.Store, error) {
 	if err := private(file); err != nil {
 		return nil, err
 	}
-	write, err := pool(file, 1)
+	// The writer's cache holds the indexes that sorting touches at random places;
+	// readers mostly read what is new.
+	write, err := pool(file, 1, "_pragma=cache_size(-49152)")
 	if err != nil {
 		return nil, err
 	}
-	read, err := pool(file, 4, "_query_only=on")
+	read, err := pool(file, 4, "_query_only=on", "_pragma=cache_size(-8192)")
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -142,7 +144,6 @@ func pool(file string, n int, more ...string) (*sql.DB, error) {
 		"_dqs=0", "_defensive=1",
 		"_pragma=wal_autocheckpoint(0)",        // Run does it, and looks at the outcome
 		"_pragma=journal_size_limit(67108864)", // the WAL shrinks again after a flood
-		"_pragma=cache_size(-16384)",           // 16 MiB
 		"_pragma=temp_store(MEMORY)",           // nothing of a message in /tmp
 		"_pragma=cell_size_check(on)",          // sees damage before it is read as data
 		"_pragma=trusted_schema(off)",

@@ -30,13 +30,13 @@ func appended(t *testing.T, open Open) {
 
 func oneKey(t *testing.T, open Open) {
 	b := newBed(t, open)
-	first := b.keyed(b.message("1", "one"), "k", 1)
-	second := b.keyed(b.message("1", "one"), "k", 1)
+	first := b.keyed(b.message("1", "one"), 1)
+	second := b.keyed(b.message("1", "one"), 1)
 	if first.Receipt.Replayed || !second.Receipt.Replayed || second.Receipt.ID != first.Receipt.ID {
 		t.Fatalf("first %+v, second %+v", first.Receipt, second.Receipt)
 	}
 	b.sort()
-	third := b.keyed(b.message("1", "one"), "k", 1)
+	third := b.keyed(b.message("1", "one"), 1)
 	if !third.Receipt.Replayed || third.Receipt.ID != first.ID {
 		t.Fatalf("after sorting: %+v", third.Receipt)
 	}
@@ -54,21 +54,21 @@ func oneKey(t *testing.T, open Open) {
 
 func otherBody(t *testing.T, open Open) {
 	b := newBed(t, open)
-	b.keyed(b.message("1", "one"), "k", 1)
-	other := b.keyed(b.message("1", "two"), "k", 2)
+	b.keyed(b.message("1", "one"), 1)
+	other := b.keyed(b.message("1", "two"), 2)
 	if desk.KindOf(other.Err) != desk.Conflict || len(b.list(desk.Query{})) != 1 {
 		t.Fatalf("err %v, %d messages", other.Err, len(b.list(desk.Query{})))
 	}
 	mine := b.message("1", "two")
 	mine.App = "another app has its own keys"
-	if k := b.keyed(mine, "k", 2); k.Err != nil || k.Receipt.Replayed {
+	if k := b.keyed(mine, 2); k.Err != nil || k.Receipt.Replayed {
 		t.Fatalf("another app: %+v", k)
 	}
 }
 
 func forgotten(t *testing.T, open Open) {
 	b := newBed(t, open)
-	b.keyed(b.message("1", "one"), "k", 1)
+	b.keyed(b.message("1", "one"), 1)
 	for _, c := range []struct {
 		before time.Time
 		want   int64
@@ -77,7 +77,7 @@ func forgotten(t *testing.T, open Open) {
 			t.Fatalf("before %v: %d forgotten, %v", c.before, n, err)
 		}
 	}
-	if k := b.keyed(b.message("1", "one"), "k", 1); k.Receipt.Replayed {
+	if k := b.keyed(b.message("1", "one"), 1); k.Receipt.Replayed {
 		t.Fatal("a forgotten key was replayed")
 	}
 }

@@ -91,9 +91,10 @@ func rows(all []desk.Message) []desk.Row {
 	return rs
 }
 
-func (b *bed) keyed(m desk.Message, key string, print byte) *desk.Keyed {
+// keyed leaves a message with the key "k".
+func (b *bed) keyed(m desk.Message, print byte) *desk.Keyed {
 	b.t.Helper()
-	k := &desk.Keyed{Tenant: m.Tenant, App: m.App, Key: key, Print: [16]byte{print}, ID: m.ID, Line: desk.AppendLine(nil, &m)}
+	k := &desk.Keyed{Tenant: m.Tenant, App: m.App, Key: "k", Print: [16]byte{print}, ID: m.ID, Line: desk.AppendLine(nil, &m)}
 	if err := b.Append(b.ctx, &desk.Batch{Keyed: []*desk.Keyed{k}, At: time.Now()}); err != nil {
 		b.t.Fatal(err)
 	}
