@@ -79,11 +79,13 @@ type Intake struct {
 	ripe    chan struct{} // has room for one: the batch has what the writer lingers for
 
 	mu       sync.Mutex
-	filling  *batch   // gathers; nil when nobody waits
-	full     []*batch // before filling, oldest first
-	waiting  int      // messages in filling, full and the flush under way
-	taken    int64    // messages gathered since the start
-	wanted   int      // messages that the writer lingers for; 0 when it does not
+	filling  *batch    // gathers; nil when nobody waits
+	full     []*batch  // before filling, oldest first
+	waiting  int       // messages in filling, full and the flush under way
+	taken    int64     // messages gathered since the start
+	wanted   int       // messages that the writer lingers for; 0 when it does not
+	began    time.Time // when the last flush began
+	counted  int64     // taken until then
 	closed   bool
 	stalled  bool      // a flush exceeded AckTimeout and has not come back
 	flushing time.Time // start of the flush under way, or zero
@@ -260,40 +262,6 @@ func (in *Intake) next(ctx context.Context, last int) *batch {
 	}
 }
 
-// lonely is the batch size up to which nobody else is taken to be coming: a lone
-// customer is not made to wait.
-const lonely = 4
-
-// linger gathers under load, which makes flushes fewer and fuller.
-func (in *Intake) linger(ctx context.Context) {
-	if in.set.Linger <= 0 || !in.want(min(in.set.Crowd()*3/4, in.set.Batch)) {
-		return
-	}
-	late := time.NewTimer(in.set.Linger)
-	defer late.Stop()
-	select {
-	case <-in.ripe:
-	case <-late.C:
-	case <-ctx.Done():
-	}
-}
-
-// want asks to be told when so many wait; false when they do already.
-func (in *Intake) want(messages int) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.waiting >= messages {
-		in.wanted = 0
-		return false
-	}
-	select {
-	case <-in.ripe: // of a batch that is gone
-	default:
-	}
-	in.wanted = messages
-	return true
-}
-
 func (in *Intake) take() *batch {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -305,6 +273,7 @@ func (in *Intake) take() *batch {
 	}
 	if b != nil {
 		in.flushing = in.now()
+		in.began, in.counted = in.flushing, in.taken
 	}
 	return b
 }

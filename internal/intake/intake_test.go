@@ -274,3 +274,45 @@ func TestAValueThatCannotBeStoredNeverReachesTheDisk(t *testing.T) {
 		}
 	})
 }
+
+func TestAFlushWaitsForACrowdOnlyWhenItIsComing(t *testing.T) {
+	for name, c := range map[string]struct {
+		every time.Duration // between two messages
+		most  time.Duration // that one of them may wait, the flush included
+	}{
+		"a trickle from many who are connected": {500 * time.Microsecond, 4 * time.Millisecond},
+		"a crowd":                               {20 * time.Microsecond, 8 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &disk{took: time.Millisecond}
+			in, stop := start(t, d, intake.Settings{Linger: 4 * time.Millisecond, Crowd: func() int { return 200 }})
+			var (
+				all     sync.WaitGroup
+				mu      sync.Mutex
+				slowest time.Duration
+			)
+			for i := range 2000 {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * c.every)
+					began := time.Now()
+					if err := take(in, "hello", ""); err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					slowest = max(slowest, time.Since(began))
+				})
+			}
+			all.Wait()
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			if slowest > c.most {
+				t.Errorf("%s: somebody waited %v", name, slowest)
+			}
+			if len(d.flushes) > 2000/10 && c.every < 100*time.Microsecond {
+				t.Errorf("%s: %d flushes for 2,000 messages", name, len(d.flushes))
+			}
+		})
+	}
+}
