@@ -14,20 +14,23 @@ import (
 // contract is Huawei Cloud's, and so are most of its callers.
 const DefaultRegion = "CN"
 
-// Key is the number in E.164 (+8613866667777) when the text can be read as one
-// in that region, else the text folded: without white space, in small letters.
-// A masked number such as 138****7777 is folded text, so it groups with itself.
+// Key is the number in E.164 (+8613866667777) when the text is one that can exist
+// in that region; else its digits, when it has only digits and what people put
+// between them; else the text folded: without white space, in small letters. A
+// masked number such as 138****7777 is folded text, so it groups with itself.
+// The key of a key is the key.
 func Key(caller, region string) string {
-	if dialable(caller) {
-		if region == "" {
-			region = DefaultRegion
-		}
-		n, err := phonenumbers.Parse(caller, region)
-		if err == nil && phonenumbers.IsPossibleNumber(n) {
-			return phonenumbers.Format(n, phonenumbers.E164)
-		}
+	if !dialable(caller) {
+		return fold(caller)
 	}
-	return fold(caller)
+	if region == "" {
+		region = DefaultRegion
+	}
+	dialled := digits(caller) // what stands between the digits means nothing
+	if n, err := phonenumbers.Parse(dialled, region); err == nil && phonenumbers.IsValidNumber(n) {
+		return phonenumbers.Format(n, phonenumbers.E164)
+	}
+	return dialled
 }
 
 // ValidRegion says whether region is a two-letter code that numbers can be read in.
@@ -43,12 +46,32 @@ func dialable(s string) bool {
 		switch {
 		case r >= '0' && r <= '9', r >= '０' && r <= '９':
 			digits++
-		case strings.ContainsRune("+＋-()./（）－ \u00a0", r):
+		case r == '+' || r == '＋':
+			if digits > 0 {
+				return false // two numbers, or none
+			}
+		case unicode.IsSpace(r), strings.ContainsRune("-()./（）－", r):
 		default:
 			return false
 		}
 	}
 	return digits >= 5
+}
+
+// digits keeps a leading plus.
+func digits(s string) string {
+	out := make([]byte, 0, len(s))
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			out = append(out, byte(r))
+		case r >= '０' && r <= '９':
+			out = append(out, byte(r-'０'+'0'))
+		case (r == '+' || r == '＋') && len(out) == 0:
+			out = append(out, '+')
+		}
+	}
+	return string(out)
 }
 
 func fold(s string) string {
