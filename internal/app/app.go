@@ -17,7 +17,7 @@ import (
 	"github.com/afterbeep/afterbeep/internal/store/sqlite"
 )
 
-// App is an open data folder, for commands. A server may run on it meanwhile.
+// App is an open store, for commands. A server may run on it meanwhile.
 type App struct {
 	Store    *store.Store
 	Handling *handling.Desk
@@ -26,9 +26,10 @@ type App struct {
 // Damaged names rows that are not shown because they are not what was written.
 type Damaged = store.Damaged
 
-// Open opens the data folder, and makes it when it is not there.
+// Open opens the database that the settings name, or the data folder, which it
+// makes when it is not there.
 func Open(ctx context.Context, s config.Settings) (*App, error) {
-	st, err := sqlite.Open(ctx, s.Data, options(s))
+	st, err := openStore(ctx, s)
 	if err != nil {
 		return nil, err
 	}

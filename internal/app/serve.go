@@ -20,7 +20,6 @@ import (
 	"github.com/afterbeep/afterbeep/internal/intake"
 	"github.com/afterbeep/afterbeep/internal/sorting"
 	"github.com/afterbeep/afterbeep/internal/store"
-	"github.com/afterbeep/afterbeep/internal/store/sqlite"
 	"github.com/afterbeep/afterbeep/internal/teeth"
 	"github.com/afterbeep/afterbeep/internal/web"
 )
@@ -33,13 +32,13 @@ type Addresses struct{ HTTP, Ops string }
 // journal → the store. It returns an error, quickly, when a flush fails: then
 // nobody knows what the disk holds, and going on would be a lie.
 func Serve(ctx context.Context, s config.Settings, log *slog.Logger, ready func(Addresses)) error {
-	unlock, err := sqlite.Claim(s.Data, options(s))
+	release, err := claim(s)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	tune()
-	st, err := sqlite.Open(ctx, s.Data, options(s))
+	st, err := openStore(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -66,6 +65,7 @@ type house struct {
 	set      config.Settings
 	log      *slog.Logger
 	store    *store.Store
+	node     *node
 	keeper   *auth.Keeper
 	intake   *intake.Intake
 	sorter   *sorting.Sorter
@@ -78,11 +78,15 @@ type house struct {
 }
 
 func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Logger) (*house, error) {
+	n, err := join(ctx, s, st, log)
+	if err != nil {
+		return nil, err
+	}
 	last, err := st.LastID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	h := &house{set: s, log: log, store: st, meters: newMeters(st), draining: make(chan struct{})}
+	h := &house{set: s, log: log, store: st, node: n, meters: newMeters(st), draining: make(chan struct{})}
 	h.keeper = auth.New(st, auth.Settings{
 		AccessTTL: s.AccessTTL, SnapshotMaxAge: s.SnapshotMaxAge,
 		WrongSecrets: s.Limits.WrongSecrets, TokensPerMinute: s.Limits.TokensPerMinute,
@@ -91,13 +95,14 @@ func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Lo
 	if err := h.keeper.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	h.sorter = sorting.New(slices{st}, h.region, log)
+	h.sorter = sorting.New(sliced{st}, h.region, log)
 	h.sorter.Observe = h.meters.sorted
-	h.intake = intake.New(st, desk.NewSequence(0, last, time.Now), time.Now, intake.Settings{
+	h.intake = intake.New(st, desk.NewSequence(n.Number, last, time.Now), time.Now, intake.Settings{
 		Batch: s.Intake.Batch, Queue: s.Intake.Queue, Linger: s.Intake.Linger,
 		MaxWait: s.Intake.MaxWait, AckTimeout: s.Intake.AckTimeout,
-		Crowd: func() int { return h.gate.Open() }, Observe: h.flushed,
+		Writers: committers(s), Crowd: func() int { return h.gate.Open() }, Allowed: n.allowed, Observe: h.flushed,
 	})
+	n.intake = h.intake
 	h.sorter.Taken = h.intake.Taken
 	h.meters.watch(h.intake)
 	surface := aicc.New(aicc.Parts{
@@ -111,11 +116,11 @@ func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Lo
 	return h, nil
 }
 
-// slices lets the sorter use the store without knowing it.
-type slices struct{ *store.Store }
+// sliced lets the sorter use the store without knowing it.
+type sliced struct{ *store.Store }
 
-func (s slices) Slice(ctx context.Context, do func(sorting.Slice) error) error {
-	return s.Store.Slice(ctx, func(sl *store.Slice) error { return do(sl) })
+func (s sliced) Slice(ctx context.Context, tenants []desk.TenantID, do func(sorting.Slice) error) error {
+	return s.Store.Slice(ctx, tenants, func(sl *store.Slice) error { return do(sl) })
 }
 
 // region asks the snapshot first, and the store for a channel that is newer.
@@ -159,7 +164,7 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 	defer stop()
 	group, failed := errgroup.WithContext(rooms)
 	for _, run := range []func(context.Context) error{
-		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.keepHouse,
+		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.node.Run, h.keepHouse,
 	} {
 		group.Go(func() error { return run(failed) })
 	}
@@ -175,7 +180,9 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 		h.abandon(context.Cause(failed))
 	}
 	stop()
-	return group.Wait()
+	err = group.Wait()
+	h.node.leave(context.WithoutCancel(ctx))
+	return err
 }
 
 // closed: a server that was told to stop has not failed.

@@ -25,6 +25,7 @@ var doors = map[string][]string{
 
 	"internal/store":           {"internal/desk", "internal/number", "internal/teeth"},
 	"internal/store/sqlite":    {"internal/desk", "internal/teeth", "internal/store"},
+	"internal/store/postgres":  {"internal/desk", "internal/teeth", "internal/store"},
 	"internal/store/storetest": {"internal/desk", "internal/number", "internal/intake", "internal/sorting", "internal/handling", "internal/store"},
 
 	"internal/web":    {"internal/desk", "internal/teeth"},
@@ -50,6 +51,7 @@ var keys = []struct {
 	{"net/http/...", []string{"internal/web", "internal/aicc", "internal/chain", "internal/app", "cmd", "test", "bench"}, "features, the domain and the store know nothing of HTTP"},
 	{"database/sql/...", []string{"internal/store", "test", "bench"}, "all SQL lives in internal/store"},
 	{"modernc.org/sqlite/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
+	{"github.com/jackc/pgx/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
 	{"github.com/pressly/goose/...", []string{"internal/store"}, "the schema belongs to the store"},
 	{"github.com/nyaruka/phonenumbers/...", []string{"internal/number"}, "numbers are read in one place"},
 	{"github.com/spf13/cobra/...", []string{"cmd"}, "the command line is cmd's"},

@@ -19,6 +19,7 @@ var shared = map[string]string{
 	"probe":            "the row that readiness writes to",
 	"node":             "the numbers of the servers themselves",
 	"goose_db_version": "the schema's own version",
+	"compat":           "how old a program may be that works with this schema",
 	"sqlite_master":    "SQLite's list of tables",
 	"sqlite_schema":    "SQLite's list of tables",
 }
@@ -28,7 +29,7 @@ var shared = map[string]string{
 // look at so. Nothing on the road of a request may be in here.
 var system = map[string]struct{ table, reason string }{
 	"Tenants":   {"tenant", "the list of tenants itself"},
-	"AddTenant": {"tenant", "the number of the next tenant"},
+	"addTenant": {"tenant", "the number of the next tenant"},
 	"Revision":  {"revision", "one number for all of them: has anything changed that the hot path holds?"},
 	"Backlog":   {"aside", "a metric of the whole installation: how much was set aside"},
 }
@@ -55,11 +56,16 @@ func (s statement) tables() []string {
 	}
 	var found []string
 	for _, m := range tableAfter.FindAllStringSubmatch(s.text, -1) {
-		if !own[m[1]] && !own[strings.ToLower(m[1])] && !strings.HasPrefix(m[1], "pragma_") {
+		if !own[m[1]] && !own[strings.ToLower(m[1])] && !catalogue(m[1]) {
 			found = append(found, m[1])
 		}
 	}
 	return found
+}
+
+// catalogue: what an engine says of itself, which is nobody's data.
+func catalogue(table string) bool {
+	return strings.HasPrefix(table, "pragma_") || strings.HasPrefix(table, "pg_") || table == "information_schema"
 }
 
 // statements reads the SQL texts of a package: string literals, and sums of

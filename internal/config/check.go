@@ -14,7 +14,7 @@ import (
 // is, and what to write instead; nil when a node may run with them.
 func (s Settings) Check() error {
 	for _, check := range []func(Settings) error{
-		ranges, addresses, texts, together,
+		ranges, addresses, texts, databases, together,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -123,6 +123,26 @@ func plainPath(p string) bool {
 		}
 	}
 	return p[0] == '/' && p != "/" && path.Clean(p) == p
+}
+
+// databases never repeats a URL: there may be a password in it.
+func databases(s Settings) error {
+	for _, u := range []struct{ key, raw string }{{"database", s.Database}, {"migrate_database", s.MigrateDatabase}} {
+		if u.raw == "" {
+			continue
+		}
+		if _, err := ParseDatabase(u.raw); err != nil {
+			return invalid("%s %v", u.key, err)
+		}
+	}
+	if s.MigrateDatabase != "" && s.Database == "" {
+		return invalid("migrate_database is set and database is not; set both, or neither for SQLite")
+	}
+	if least := s.Postgres.Committers + 3; s.Database != "" && s.Postgres.Connections < least {
+		return invalid("postgres.connections is %d, which postgres.committers of %d would use up; make it at least %d",
+			s.Postgres.Connections, s.Postgres.Committers, least)
+	}
+	return nil
 }
 
 // together is for values that are sound alone and unsafe in company.

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,15 @@ func TestUnsafeSettingsAreRefusedWithTheKeyTheValueAndTheRemedy(t *testing.T) {
 		"no header timeout":      {func(s *Settings) { s.Timeouts.Header = 0 }, []string{"timeouts.header", "0s", "5s"}},
 		"linger beyond wait":     {func(s *Settings) { s.Intake.Linger, s.Intake.MaxWait = 10*time.Millisecond, 10*time.Millisecond }, []string{"intake.max_wait"}},
 		"ack before wait":        {func(s *Settings) { s.Intake.AckTimeout = 700 * time.Millisecond }, []string{"intake.ack_timeout", "700ms"}},
+		"no URL":                 {func(s *Settings) { s.Database = "db.example.com" }, []string{"database", "postgres://"}},
+		"another engine":         {func(s *Settings) { s.Database = "mysql://db/afterbeep" }, []string{"database", "postgres://"}},
+		"a folder as database":   {func(s *Settings) { s.Database = "sqlite:/var/lib" }, []string{"database", "postgres://", "SQLite"}},
+		"no host":                {func(s *Settings) { s.Database = "postgres:///afterbeep" }, []string{"database", "host"}},
+		"no database":            {func(s *Settings) { s.Database = "postgres://db" }, []string{"database", "names no database"}},
+		"unknown sslmode":        {func(s *Settings) { s.Database = "postgres://db/a?sslmode=on" }, []string{"database", "verify-full"}},
+		"owner without app":      {func(s *Settings) { s.MigrateDatabase = "postgres://db/a" }, []string{"migrate_database", "SQLite"}},
+		"wrong owner":            {func(s *Settings) { s.Database, s.MigrateDatabase = "postgres://db/a", "x" }, []string{"migrate_database"}},
+		"pool of committers":     {func(s *Settings) { s.Database, s.Postgres.Connections = "postgres://db/a", 4 }, []string{"postgres.connections", "4", "6"}},
 		"answer cut off":         {func(s *Settings) { s.Timeouts.Write = 15 * time.Second }, []string{"timeouts.write", "15s", "20s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,6 +65,10 @@ func TestSettingsThatAreSafeAreTaken(t *testing.T) {
 		"a base path":          func(s *Settings) { s.BasePath = "/aicc/v1" },
 		"no limit a callId":    func(s *Settings) { s.Limits.PerCallID = 0 },
 		"a short queue":        func(s *Settings) { s.Intake.Queue = 1 },
+		"a PostgreSQL":         func(s *Settings) { s.Database = "postgres://app:p@db.example.com/afterbeep" },
+		"two roles":            func(s *Settings) { s.Database, s.MigrateDatabase = "postgres://app@db/a", "postgresql://own@db/a" },
+		"several hosts":        func(s *Settings) { s.Database = "postgres://app@one:5432,two:5433/a?target_session_attrs=read-write" },
+		"a socket":             func(s *Settings) { s.Database = "postgres:///a?host=/var/run/postgresql" },
 		"no linger":            func(s *Settings) { s.Intake.Linger = 0 },
 	} {
 		s := Defaults()
@@ -109,7 +123,8 @@ func TestEverySettingIsDescribedAndItsDescriptionIsTrue(t *testing.T) {
 // name, and read back.
 func TestEverySettingCanBeSetByFileVariableAndFlag(t *testing.T) {
 	for _, e := range Describe() {
-		value := map[string]string{"string": "other", "bool": "true", "int": e.Max, "int64": e.Max}[e.kind().String()]
+		other := strconv.FormatBool(e.Default != "true")
+		value := map[string]string{"string": "other", "bool": other, "int": e.Max, "int64": e.Max}[e.kind().String()]
 		section, key, nested := strings.Cut(e.Key, ".")
 		text := e.Key + ": " + value + "\n"
 		if nested {
@@ -125,7 +140,7 @@ func TestEverySettingCanBeSetByFileVariableAndFlag(t *testing.T) {
 			case reflect.String:
 				v.SetString(value)
 			case reflect.Bool:
-				v.SetBool(true)
+				v.SetBool(other == "true")
 			default:
 				v.SetInt(e.bound(e.Max))
 			}

@@ -21,6 +21,9 @@ type Settings struct {
 	OpsListen        string `yaml:"ops_listen" env:"OPS_LISTEN" envDefault:"127.0.0.1:8081" unit:"host:port" help:"where /metrics, /livez and /readyz answer; loopback only, unless ops_public says otherwise"`
 	OpsPublic        bool   `yaml:"ops_public" env:"OPS_PUBLIC" envDefault:"false" unit:"true or false" help:"allow ops_listen on an address that others can reach"`
 	Data             string `yaml:"data" env:"DATA" envDefault:"./afterbeep-data" unit:"folder" help:"where everything is stored, on a local disk; made when it is not there"`
+	Database         string `yaml:"database" env:"DATABASE" envDefault:"" secret:"url" unit:"postgres://…" help:"the PostgreSQL that everything is stored in, as the application's role; empty is SQLite in the data folder. Better in the variable or the file than in a flag, which everybody on the machine can read"`
+	MigrateDatabase  string `yaml:"migrate_database" env:"MIGRATE_DATABASE" envDefault:"" secret:"url" unit:"postgres://…" help:"the same database as the role that owns the tables; empty is the application's role, which is for trials"`
+	NoMigrate        bool   `yaml:"no_migrate" env:"NO_MIGRATE" envDefault:"false" unit:"true or false" help:"never bring the schema up to date; afterbeep migrate does, once for all nodes"`
 	AllowNetworkDisk bool   `yaml:"allow_network_disk" env:"ALLOW_NETWORK_DISK" envDefault:"false" unit:"true or false" help:"store on a file system whose flushes cannot be trusted; what is acknowledged may then be lost"`
 	BasePath         string `yaml:"base_path" env:"BASE_PATH" envDefault:"" unit:"path" help:"in front of every path of the compatible surface, such as /aicc"`
 	LogLevel         string `yaml:"log_level" env:"LOG_LEVEL" envDefault:"info" unit:"debug, info, warn or error" help:"the least important log line that is written"`
@@ -28,6 +31,7 @@ type Settings struct {
 	Limits   Limits   `yaml:"limits" envPrefix:"LIMITS_"`
 	Timeouts Timeouts `yaml:"timeouts" envPrefix:"TIMEOUTS_"`
 	Intake   Intake   `yaml:"intake" envPrefix:"INTAKE_"`
+	Postgres Postgres `yaml:"postgres" envPrefix:"POSTGRES_"`
 
 	AccessTTL      time.Duration `yaml:"access_ttl" env:"ACCESS_TTL" envDefault:"1h" min:"1m" max:"1h" unit:"duration" help:"the longest life of an access token; a client may ask for less"`
 	SnapshotMaxAge time.Duration `yaml:"snapshot_max_age" env:"SNAPSHOT_MAX_AGE" envDefault:"15s" min:"1s" max:"10m" unit:"duration" help:"how long credentials are trusted while the store cannot be read; after that every call is answered with 500"`
@@ -64,3 +68,18 @@ type Intake struct {
 	MaxWait    time.Duration `yaml:"max_wait" env:"MAX_WAIT" envDefault:"700ms" min:"10ms" max:"1m" unit:"duration" help:"the longest wait in the queue that is still accepted; beyond it the answer is 503"`
 	AckTimeout time.Duration `yaml:"ack_timeout" env:"ACK_TIMEOUT" envDefault:"10s" min:"100ms" max:"5m" unit:"duration" help:"for the disk to confirm; after that nobody knows whether the message is stored, and the client is told so"`
 }
+
+// Postgres is how a node uses its PostgreSQL. Nothing here matters to SQLite.
+type Postgres struct {
+	Connections      int           `yaml:"connections" env:"CONNECTIONS" envDefault:"16" min:"4" max:"1000" unit:"connections" help:"the most that this node opens; all nodes together must stay below the database's max_connections"`
+	Committers       int           `yaml:"committers" env:"COMMITTERS" envDefault:"3" min:"1" max:"16" unit:"flushes" help:"of intake under way at the same time; each takes one of the connections"`
+	Standbys         int           `yaml:"standbys" env:"STANDBYS" envDefault:"0" min:"0" max:"16" unit:"standbys" help:"the least number that must be synchronous, or the node refuses to start; 0 is a database that may lose what it acknowledged together with its disk"`
+	PgBouncer        bool          `yaml:"pgbouncer" env:"PGBOUNCER" envDefault:"false" unit:"true or false" help:"a PgBouncer in transaction mode stands in between: no prepared statements, no LISTEN, no settings of a session"`
+	Listen           bool          `yaml:"listen" env:"LISTEN" envDefault:"true" unit:"true or false" help:"let the database tell of new events at once; without it they are found by looking, half a second later"`
+	ConnectTimeout   time.Duration `yaml:"connect_timeout" env:"CONNECT_TIMEOUT" envDefault:"5s" min:"100ms" max:"1m" unit:"duration" help:"for one host to answer, before the next of the URL is tried"`
+	StatementTimeout time.Duration `yaml:"statement_timeout" env:"STATEMENT_TIMEOUT" envDefault:"30s" min:"1s" max:"10m" unit:"duration" help:"for one statement, its commit and the standbys' answer included; what is cut off in its commit is answered with \"nobody knows\""`
+}
+
+// Listens says whether the node asks to be told of new events. Through a
+// PgBouncer it cannot: a session there belongs to nobody for long.
+func (p Postgres) Listens() bool { return p.Listen && !p.PgBouncer }

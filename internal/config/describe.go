@@ -21,7 +21,8 @@ type Entry struct {
 	Max     string `json:"max,omitempty"`
 	Meaning string `json:"meaning"`
 
-	path []int // the field in Settings
+	path   []int // the field in Settings
+	secret bool  // a URL with a password in it
 }
 
 // Range is the values that are allowed, in words; "" when any is.
@@ -46,8 +47,13 @@ func (e Entry) value(s *Settings) reflect.Value {
 	return reflect.ValueOf(s).Elem().FieldByIndex(e.path)
 }
 
-// shown is the value as one would write it.
-func (e Entry) shown(s *Settings) string { return format(e.value(s)) }
+// shown is the value as one would write it, without a password.
+func (e Entry) shown(s *Settings) string {
+	if e.secret {
+		return Redact(e.value(s).String())
+	}
+	return format(e.value(s))
+}
 
 // Describe lists every setting, in the order of the struct. It is the one list
 // from which flags, help and documentation are made.
@@ -75,6 +81,7 @@ func describe(t reflect.Type, key, env string, path []int) []Entry {
 			Max:     f.Tag.Get("max"),
 			Meaning: f.Tag.Get("help"),
 			path:    at,
+			secret:  f.Tag.Get("secret") != "",
 		})
 	}
 	return all

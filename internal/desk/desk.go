@@ -142,6 +142,13 @@ type Thread struct {
 	Version   int64  // every change is a compare-and-set on it; 1 when new
 }
 
+// Caller is somebody who leaves messages in a channel; he has at most one open
+// thread there.
+type Caller struct {
+	Channel ChannelID
+	Key     string // the normalised number
+}
+
 // Event is one thing that happened to a thread. Seq is gapless in its tenant.
 type Event struct {
 	Tenant TenantID

@@ -49,6 +49,9 @@ func FirstAt(t time.Time) ID {
 	return ID(max(t.UnixMilli()-epochMilli, 0) << msShift)
 }
 
+// Span is how far apart IDs are that were made so long after each other.
+func Span(d time.Duration) ID { return ID(d.Milliseconds() << msShift) }
+
 // Sequence makes the IDs of one node.
 type Sequence struct {
 	now  func() time.Time

@@ -94,6 +94,7 @@ type Row struct {
 	Count       int
 	Lines       []byte
 	Damaged     bool // as read: it is not what was written
+	Bucket      int  // as read: where it stands
 }
 
 // RowLines is the most messages a journal row holds.

@@ -181,5 +181,6 @@ type Query struct {
 	Keys    []string  // Caller's normalised forms; set by whoever knows the regions
 	Channel ChannelID // 0: all
 	State   State     // "": all
+	Text    string    // words, numbers and characters that must all be in a message (package search); "": all. Threads ignore it
 	Limit   int       // rows of a page
 }

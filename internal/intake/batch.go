@@ -15,6 +15,8 @@ type batch struct {
 	bytes int
 	split bool // the next message without a key begins a row
 
+	stalled bool // its flush exceeded the time for an acknowledgement
+
 	once sync.Once
 	done chan struct{}
 	err  error // set before done is closed

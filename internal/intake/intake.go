@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/teeth"
 )
@@ -28,47 +30,6 @@ type Journal interface {
 	Append(ctx context.Context, b *desk.Batch) error
 }
 
-// Settings bound what waits. The zero value of a field means its default.
-type Settings struct {
-	Batch      int           // messages of a flush; 1,024
-	Bytes      int           // bytes of a flush, above which the next batch begins; 1 MiB
-	Queue      int           // messages that wait or are being written; 4,096
-	Linger     time.Duration // how long a batch gathers under load, at most; 0 not at all
-	MaxWait    time.Duration // expected wait above which a message is refused; 700 ms
-	AckTimeout time.Duration // a flush that takes longer is answered as unknown; 10 s
-
-	// Crowd is how many clients are connected. Under load a flush waits until
-	// three quarters of them have left a message: those are then served by one
-	// flush, and the others keep the processors busy meanwhile. May be nil.
-	Crowd func() int
-	// Observe is told of every flush: messages, time, outcome. May be nil.
-	Observe func(messages int, took time.Duration, err error)
-}
-
-func (s Settings) withDefaults() Settings {
-	def := func(v *int, d int) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	def(&s.Batch, 1024)
-	def(&s.Bytes, 1<<20)
-	def(&s.Queue, 4096)
-	if s.MaxWait <= 0 {
-		s.MaxWait = 700 * time.Millisecond
-	}
-	if s.AckTimeout <= 0 {
-		s.AckTimeout = 10 * time.Second
-	}
-	if s.Crowd == nil {
-		s.Crowd = func() int { return 0 }
-	}
-	if s.Observe == nil {
-		s.Observe = func(int, time.Duration, error) {}
-	}
-	return s
-}
-
 // Intake is the queue in front of the journal.
 type Intake struct {
 	journal Journal
@@ -78,23 +39,29 @@ type Intake struct {
 	wake    chan struct{} // has room for one: the writer has something to do
 	ripe    chan struct{} // has room for one: the batch has what the writer lingers for
 
+	turn sync.Mutex // of the writer that gathers
+
 	mu       sync.Mutex
 	filling  *batch    // gathers; nil when nobody waits
 	full     []*batch  // before filling, oldest first
-	waiting  int       // messages in filling, full and the flush under way
+	waiting  int       // messages in filling, full and the flushes under way
+	flying   int       // messages in the flushes under way
 	taken    int64     // messages gathered since the start
-	wanted   int       // messages that the writer lingers for; 0 when it does not
+	wanted   int       // messages that a writer lingers for; 0 when none does
 	began    time.Time // when the last flush began
 	counted  int64     // taken until then
 	closed   bool
-	stalled  bool      // a flush exceeded AckTimeout and has not come back
-	flushing time.Time // start of the flush under way, or zero
+	stalled  int                  // flushes that exceeded AckTimeout and have not come back
+	flushing map[*batch]time.Time // the flushes under way and when they began
 	pace     time.Duration
 }
 
 // New makes an intake; nothing is written before Run.
 func New(j Journal, ids *desk.Sequence, now func() time.Time, s Settings) *Intake {
-	return &Intake{journal: j, ids: ids, now: now, set: s.withDefaults(), wake: make(chan struct{}, 1), ripe: make(chan struct{}, 1)}
+	return &Intake{
+		journal: j, ids: ids, now: now, set: s.withDefaults(), wake: make(chan struct{}, 1), ripe: make(chan struct{}, 1),
+		flushing: map[*batch]time.Time{},
+	}
 }
 
 // Take stores m and returns when it is flushed. It gives m its ID and time. A
@@ -145,7 +112,7 @@ func (in *Intake) gather(m *desk.Message, key string) (*batch, *desk.Keyed, erro
 	in.filling.add(m, keyed)
 	in.waiting++
 	in.taken++
-	if in.wanted > 0 && in.waiting >= in.wanted {
+	if in.wanted > 0 && in.waiting-in.flying >= in.wanted {
 		in.wanted = 0
 		nudge(in.ripe)
 	}
@@ -168,12 +135,12 @@ func (in *Intake) admit() error {
 	switch {
 	case in.closed:
 		return busy("the server is shutting down; try again in a moment")
-	case in.stalled:
+	case in.stalled > 0:
 		return busy("the disk does not answer; try again in a moment")
 	case in.waiting >= in.set.Queue, in.waiting > 0 && in.expected() > in.set.MaxWait:
 		return busy("more messages arrive than can be written; try again in a moment")
 	}
-	return nil
+	return in.set.Allowed()
 }
 
 func busy(text string) error {
@@ -187,13 +154,23 @@ func (in *Intake) expected() time.Duration {
 	if b := in.filling; b != nil && b.count >= in.set.Batch {
 		batches++
 	}
-	if in.flushing.IsZero() {
-		return time.Duration(batches) * in.pace
+	if len(in.flushing) < in.set.Writers {
+		return time.Duration(batches) * in.pace / time.Duration(in.set.Writers)
 	}
 	// A flush that is overdue says more about the disk than those before it, and
-	// may well last as long again.
-	elapsed := in.now().Sub(in.flushing)
-	return time.Duration(batches)*max(in.pace, elapsed) + (in.pace - elapsed).Abs()
+	// may well last as long again. The first to end makes room for the next.
+	elapsed := in.now().Sub(in.latest())
+	return time.Duration(batches)*max(in.pace, elapsed)/time.Duration(in.set.Writers) + (in.pace - elapsed).Abs()
+}
+
+// latest is when the flush under way that began last did so; in.mu is held.
+func (in *Intake) latest() (last time.Time) {
+	for _, began := range in.flushing {
+		if began.After(last) {
+			last = began
+		}
+	}
+	return last
 }
 
 // print identifies what was said, not how it was sent.
@@ -223,13 +200,31 @@ func (in *Intake) Taken() int64 {
 	return in.taken
 }
 
+// Number makes IDs with another sequence from here on.
+func (in *Intake) Number(ids *desk.Sequence) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ids = ids
+}
+
 // Run writes until ctx ends, then what still waits, and returns. An error means
 // that a flush failed and the process must leave.
 func (in *Intake) Run(ctx context.Context) error {
 	defer in.shut()
+	group, ctx := errgroup.WithContext(ctx)
+	for range in.set.Writers {
+		group.Go(func() error { return in.writer(ctx) })
+	}
+	return group.Wait()
+}
+
+// writer gathers when it is its turn, and flushes while the next one gathers.
+func (in *Intake) writer(ctx context.Context) error {
 	last := 0
 	for {
+		in.turn.Lock()
 		b := in.next(ctx, last)
+		in.turn.Unlock()
 		if b == nil {
 			return nil
 		}
@@ -240,10 +235,17 @@ func (in *Intake) Run(ctx context.Context) error {
 	}
 }
 
+// idle: nothing waits for a writer.
+func (in *Intake) idle() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.filling == nil && len(in.full) == 0
+}
+
 // next waits for a batch; nil when ctx has ended and nothing waits.
 func (in *Intake) next(ctx context.Context, last int) *batch {
 	for {
-		if in.Queued() == 0 {
+		if in.idle() {
 			select {
 			case <-in.wake:
 			case <-ctx.Done():
@@ -272,8 +274,9 @@ func (in *Intake) take() *batch {
 		in.filling = nil
 	}
 	if b != nil {
-		in.flushing = in.now()
-		in.began, in.counted = in.flushing, in.taken
+		in.began, in.counted = in.now(), in.taken
+		in.flushing[b] = in.began
+		in.flying += b.count
 	}
 	return b
 }
@@ -303,8 +306,11 @@ func (in *Intake) flushed(b *batch, took time.Duration) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.waiting -= b.count
-	in.stalled = false
-	in.flushing = time.Time{}
+	in.flying -= b.count
+	if b.stalled {
+		in.stalled--
+	}
+	delete(in.flushing, b)
 	// A slow flush is believed at once, fast ones only when they are many: a few
 	// lucky ones must not let in more than the disk can write in time.
 	switch {
@@ -323,7 +329,11 @@ func (in *Intake) stall(b *batch) {
 	b.finish(desk.Errorf(desk.Unknown, "flush_timeout", "the disk did not answer in time"))
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.stalled = true
+	if _, under := in.flushing[b]; !under {
+		return // it came back at this very moment
+	}
+	b.stalled = true
+	in.stalled++
 	in.refuse(desk.Errorf(desk.Unstored, "flush_timeout", "the disk did not answer in time"))
 }
 

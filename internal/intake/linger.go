@@ -13,7 +13,7 @@ const lonely = 4
 // who are wanted cannot be here in time, judged by how many came since the last
 // flush began, a quarter of the time is enough.
 func (in *Intake) linger(ctx context.Context) {
-	wanted := min(in.set.Crowd()*3/4, in.set.Batch)
+	wanted := min((in.set.Crowd()-in.away())*3/4, in.set.Batch)
 	if in.set.Linger <= 0 || !in.want(wanted) {
 		return
 	}
@@ -30,6 +30,13 @@ func (in *Intake) linger(ctx context.Context) {
 	}
 }
 
+// away is how many wait for flushes under way, and cannot come now.
+func (in *Intake) away() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.flying
+}
+
 // arrivals is how many messages may come within d, by the pace since the last
 // flush began.
 func (in *Intake) arrivals(d time.Duration) int {
@@ -43,7 +50,7 @@ func (in *Intake) arrivals(d time.Duration) int {
 func (in *Intake) want(messages int) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.waiting >= messages {
+	if in.waiting-in.flying >= messages {
 		in.wanted = 0
 		return false
 	}

@@ -3,88 +3,98 @@ package sorting
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 )
 
-// place puts every message into its caller's thread.
+// place puts every message into its caller's thread, tenant by tenant.
 func (s *Sorter) place(ctx context.Context, sl Slice, all []letter) error {
 	var (
-		order    []group
-		members  = map[group][]*desk.Message{}
-		messages = make([]desk.Message, len(all))
+		order []desk.TenantID
+		of    = map[desk.TenantID][]letter{}
 	)
-	for i := range all {
-		l := &all[i]
+	for _, l := range all {
 		if l.lost != nil {
 			return l.lost
 		}
-		messages[i] = l.Message
-		if members[l.group] == nil {
-			order = append(order, l.group)
+		if of[l.Tenant] == nil {
+			order = append(order, l.Tenant)
 		}
-		members[l.group] = append(members[l.group], &messages[i])
+		of[l.Tenant] = append(of[l.Tenant], l)
 	}
-	for _, g := range order {
-		th, err := s.thread(ctx, sl, g, members[g])
-		if err != nil {
+	slices.Sort(order) // as the counters are locked
+	for _, t := range order {
+		if err := s.placeTenant(ctx, sl, t, of[t]); err != nil {
 			return err
 		}
-		for _, m := range members[g] {
-			m.Thread = th.ID
-		}
 	}
-	if err := sl.Insert(ctx, messages); err != nil {
-		return err
-	}
-	return announce(ctx, sl, messages)
+	return nil
 }
 
-// thread finds the caller's open thread, or opens one that is linked to the one
-// before.
-func (s *Sorter) thread(ctx context.Context, sl Slice, g group, members []*desk.Message) (desk.Thread, error) {
+func (s *Sorter) placeTenant(ctx context.Context, sl Slice, tenant desk.TenantID, all []letter) error {
+	var (
+		callers  []desk.Caller
+		members  = map[desk.Caller][]*desk.Message{}
+		messages = make([]desk.Message, len(all))
+	)
+	for i := range all {
+		messages[i] = all[i].Message
+		c := all[i].caller
+		if members[c] == nil {
+			callers = append(callers, c)
+		}
+		members[c] = append(members[c], &messages[i])
+	}
+	known, err := sl.Newest(ctx, tenant, callers)
+	if err != nil {
+		return err
+	}
+	threads := make([]*desk.Thread, len(callers))
+	for i, c := range callers {
+		threads[i] = join(known[c], tenant, c, members[c])
+	}
+	if err := sl.Put(ctx, tenant, threads); err != nil {
+		return err
+	}
+	if err := sl.Insert(ctx, tenant, messages); err != nil {
+		return err
+	}
+	return announce(ctx, sl, tenant, messages)
+}
+
+// join adds messages to the caller's open thread, or opens one that is linked to
+// the one before.
+func join(th desk.Thread, tenant desk.TenantID, c desk.Caller, members []*desk.Message) *desk.Thread {
 	first, last := members[0], members[len(members)-1]
-	th, err := sl.Newest(ctx, g.tenant, g.channel, g.key)
-	switch {
-	case err != nil && desk.KindOf(err) != desk.Missing:
-		return th, err
-	case err != nil, th.State == desk.Closed:
+	if th.ID == 0 || th.State == desk.Closed {
 		th = desk.Thread{
-			Tenant: g.tenant, ID: first.ID, Channel: g.channel, CallerKey: g.key,
+			Tenant: tenant, ID: first.ID, Channel: c.Channel, CallerKey: c.Key,
 			State: desk.New, FirstAt: first.ReceivedAt, Previous: th.ID,
 		}
 	}
-	th.Caller = last.Caller
-	th.LastAt = last.ReceivedAt
+	if !last.ReceivedAt.Before(th.LastAt) { // what another node took down earlier may be sorted later
+		th.Caller, th.LastAt = last.Caller, last.ReceivedAt
+	}
 	th.Messages += len(members)
-	return th, sl.Put(ctx, &th)
+	for _, m := range members {
+		m.Thread = th.ID
+	}
+	return &th
 }
 
 // announce appends one event a message, in the order of the messages.
-func announce(ctx context.Context, sl Slice, all []desk.Message) error {
-	var (
-		order  []desk.TenantID
-		events = map[desk.TenantID][]desk.Event{}
-	)
+func announce(ctx context.Context, sl Slice, tenant desk.TenantID, all []desk.Message) error {
+	events := make([]desk.Event, len(all))
 	for i := range all {
 		m := &all[i]
 		data, err := json.Marshal(map[string]desk.ID{"message": m.ID})
 		if err != nil {
 			return err
 		}
-		if events[m.Tenant] == nil {
-			order = append(order, m.Tenant)
-		}
-		events[m.Tenant] = append(events[m.Tenant], desk.Event{
-			Thread: m.Thread, Kind: desk.MessageLeft, At: m.ReceivedAt, Data: data,
-		})
+		events[i] = desk.Event{Thread: m.Thread, Kind: desk.MessageLeft, At: m.ReceivedAt, Data: data}
 	}
-	for _, t := range order {
-		if err := sl.Append(ctx, t, events[t]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return sl.Append(ctx, tenant, events)
 }
 
 // placeEach places one message at a time and sets aside those that fail.

@@ -18,18 +18,11 @@ type row struct {
 	unreadable error
 }
 
-// letter is a message with its group: who it is from, and where he left it.
+// letter is a message with who it is from.
 type letter struct {
 	desk.Message
-	group group
-	lost  error // why it belongs nowhere
-}
-
-// group is a caller in a channel; he has at most one open thread there.
-type group struct {
-	tenant  desk.TenantID
-	channel desk.ChannelID
-	key     string
+	caller desk.Caller
+	lost   error // why it belongs nowhere
 }
 
 func (s *Sorter) ready(ctx context.Context, rows []desk.Row) ([]row, error) {
@@ -70,12 +63,12 @@ func parse(r desk.Row) ([]desk.Message, error) {
 	return all, nil
 }
 
-// address finds a message's group. A channel that vanished is the message's
+// address finds who a message is from. A channel that vanished is the message's
 // trouble, a store that cannot be read is everybody's.
 func (s *Sorter) address(ctx context.Context, m desk.Message) (letter, error) {
 	region, err := s.regions(ctx, m.Tenant, m.Channel)
 	if desk.KindOf(err) == desk.Missing {
 		return letter{Message: m, lost: err}, nil
 	}
-	return letter{Message: m, group: group{m.Tenant, m.Channel, number.Key(m.Caller, region)}}, err
+	return letter{Message: m, caller: desk.Caller{Channel: m.Channel, Key: number.Key(m.Caller, region)}}, err
 }

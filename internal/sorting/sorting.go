@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
@@ -20,13 +21,14 @@ import (
 
 // Slice is what one transaction can do. Its methods are the store's.
 type Slice interface {
-	// Take removes a row from the journal; false when another sorter was first.
-	Take(ctx context.Context, r *desk.Row) (mine bool, err error)
-	// Newest is a caller's newest thread in a channel, or Missing.
-	Newest(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID, callerKey string) (desk.Thread, error)
-	// Put writes a thread, by compare-and-set when it is not new.
-	Put(ctx context.Context, th *desk.Thread) error
-	Insert(ctx context.Context, messages []desk.Message) error
+	// Take removes rows from the journal and gives the first IDs of those that it
+	// removed: other sorters may have the rest.
+	Take(ctx context.Context, rows []desk.Row) (mine []desk.ID, err error)
+	// Newest finds the callers' open threads, else their newest.
+	Newest(ctx context.Context, tenant desk.TenantID, callers []desk.Caller) (map[desk.Caller]desk.Thread, error)
+	// Put writes threads, those that are not new by compare-and-set.
+	Put(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error
+	Insert(ctx context.Context, tenant desk.TenantID, messages []desk.Message) error
 	// Append numbers the events without a gap.
 	Append(ctx context.Context, tenant desk.TenantID, events []desk.Event) error
 	// SetAside keeps a row that cannot be placed; tenant 0 when not even that is known.
@@ -37,10 +39,13 @@ type Slice interface {
 
 // Store reads what is to be sorted, and runs a slice in one transaction.
 type Store interface {
-	// Oldest reads the oldest rows of the journal, until they hold so many
-	// messages; they stay there.
-	Oldest(ctx context.Context, messages int) ([]desk.Row, error)
-	Slice(ctx context.Context, do func(Slice) error) error
+	// Buckets are the parts of the journal: those that this node writes to, and all.
+	Buckets() (own, all []int)
+	// Oldest reads the oldest rows of a bucket, until they hold so many messages;
+	// they stay there.
+	Oldest(ctx context.Context, bucket, messages int) ([]desk.Row, error)
+	// Slice runs do in one transaction about these tenants.
+	Slice(ctx context.Context, tenants []desk.TenantID, do func(Slice) error) error
 }
 
 // Regions knows how local numbers of a channel are read. Missing when there is
@@ -81,35 +86,39 @@ func (s *Sorter) Wake() {
 
 const (
 	gather     = 50 * time.Millisecond  // lets messages that come one by one share a slice and its flush
-	idleLook   = 5 * time.Second        // in case a wake was missed, or another process wrote
+	idleLook   = 3 * time.Second        // in case a wake was missed, or the node that wrote has died
 	retryAfter = 500 * time.Millisecond // the disk is full, or somebody holds the database
 )
 
 // Run sorts until ctx ends. An error means that a flush failed and the process
 // must leave.
 func (s *Sorter) Run(ctx context.Context) error {
-	look := time.NewTimer(0)
+	look := time.NewTicker(idleLook)
 	defer look.Stop()
+	_, buckets := s.store.Buckets()
 	for {
+		for _, b := range buckets {
+			if err := s.drain(ctx, b); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
+			_, buckets = s.store.Buckets()
 		case <-s.wake:
+			buckets, _ = s.store.Buckets()
 			pause(ctx, gather)
-		}
-		look.Reset(idleLook)
-		if err := s.drain(ctx); err != nil {
-			return err
 		}
 	}
 }
 
-// drain sorts slice after slice until the journal is empty.
-func (s *Sorter) drain(ctx context.Context) error {
+// drain sorts slice after slice until the bucket is empty.
+func (s *Sorter) drain(ctx context.Context, bucket int) error {
 	for ctx.Err() == nil {
 		most, start := s.pace.slice(), time.Now()
-		n, err := s.Once(ctx)
+		n, err := s.Once(ctx, bucket)
 		switch {
 		case errors.Is(err, desk.ErrBroken):
 			return err
@@ -143,11 +152,12 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Once sorts one slice and says how many messages it took from the journal. A
-// slice that fails because of one of its messages is done again message by
-// message.
-func (s *Sorter) Once(ctx context.Context) (int, error) {
-	rows, err := s.store.Oldest(ctx, s.pace.slice())
+// Once sorts one slice of a bucket and says how many messages it took from the
+// journal. A slice that fails because of one of its messages is done again
+// message by message; first once more as a whole, since another node may have
+// opened a caller's thread at the same moment.
+func (s *Sorter) Once(ctx context.Context, bucket int) (int, error) {
+	rows, err := s.store.Oldest(ctx, bucket, s.pace.slice())
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
@@ -156,6 +166,9 @@ func (s *Sorter) Once(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	n, err := s.slice(ctx, all, s.place)
+	if desk.KindOf(err) == desk.Conflict {
+		n, err = s.slice(ctx, all, s.place)
+	}
 	if err == nil || transient(err) || ctx.Err() != nil {
 		return n, err
 	}
@@ -177,18 +190,21 @@ func (s *Sorter) slice(ctx context.Context, all []row, place func(context.Contex
 	// A slice is short and is not cut off; a context that cannot end also spares
 	// the driver a goroutine a statement.
 	ctx = context.WithoutCancel(ctx)
-	err = s.store.Slice(ctx, func(sl Slice) error {
-		n = 0
+	rows := make([]desk.Row, len(all))
+	for i := range all {
+		rows[i] = all[i].Row
+		n += max(all[i].Count, 1) // also what another sorter takes: there may be more
+	}
+	err = s.store.Slice(ctx, tenants(all), func(sl Slice) error {
+		mine, err := sl.Take(ctx, rows)
+		if err != nil {
+			return err
+		}
 		var letters []letter
 		for i := range all {
 			r := &all[i]
-			mine, err := sl.Take(ctx, &r.Row)
-			if err != nil {
-				return err
-			}
-			n += max(r.Count, 1) // also what another sorter took: there may be more
 			switch {
-			case !mine:
+			case !slices.Contains(mine, r.First):
 			case r.unreadable != nil:
 				if err := s.setAside(ctx, sl, 0, r.Row, r.unreadable); err != nil {
 					return err
@@ -200,6 +216,18 @@ func (s *Sorter) slice(ctx context.Context, all []row, place func(context.Contex
 		return place(ctx, sl, letters)
 	})
 	return n, err
+}
+
+// tenants are those whose messages are in the rows.
+func tenants(all []row) (found []desk.TenantID) {
+	for i := range all {
+		for j := range all[i].letters {
+			if t := all[i].letters[j].Tenant; !slices.Contains(found, t) {
+				found = append(found, t)
+			}
+		}
+	}
+	return found
 }
 
 // setAside logs neither caller nor text: an administrator looks at the row.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -17,8 +18,8 @@ func (t *tx) raise(ctx context.Context, tenant desk.TenantID) error {
 
 // Tenants lists all tenants, oldest first.
 func (s *Store) Tenants(ctx context.Context) ([]desk.Tenant, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT tenant_id, name, created_at FROM tenant ORDER BY tenant_id`)
-	return collect(rows, s.judge(err, false), func(sc scanner) (t desk.Tenant, err error) {
+	rows, err := s.ask(ctx, `SELECT tenant_id, name, created_at FROM tenant ORDER BY tenant_id`)
+	return collect(rows, err, func(sc scanner) (t desk.Tenant, err error) {
 		var at int64
 		err = sc.Scan((*int64)(&t.ID), &t.Name, &at)
 		t.CreatedAt = moment(at)
@@ -46,21 +47,38 @@ func (s *Store) AddTenant(ctx context.Context, name string) (desk.Tenant, error)
 		return desk.Tenant{}, errName("tenant")
 	}
 	t := desk.Tenant{Name: name, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
-	err := s.change(ctx, func(x *tx) error {
-		if err := x.QueryRowContext(ctx, `SELECT max(tenant_id) + 1 FROM tenant`).Scan((*int64)(&t.ID)); err != nil {
-			return err
+	for range 10 { // two who take the same number: the second takes the next
+		if _, err := s.Tenant(ctx, name); desk.KindOf(err) != desk.Missing {
+			return t, cmp.Or(err, taken(desk.Errorf(desk.Conflict, "exists", "it exists already"), "tenant", name))
 		}
-		if _, err := x.exec(ctx, t.ID, `INSERT INTO tenant (tenant_id, name, created_at) VALUES ($1, $2, $3)`,
-			t.Name, micros(t.CreatedAt)); err != nil {
-			return err
+		err := s.change(ctx, func(x *tx) error { return x.addTenant(ctx, &t) })
+		if desk.KindOf(err) != desk.Conflict {
+			return t, err
 		}
-		if _, err := x.exec(ctx, t.ID, `INSERT INTO counter (tenant_id, seq) VALUES ($1, 0)`); err != nil {
-			return err
-		}
-		_, err := x.exec(ctx, t.ID, `INSERT INTO revision (tenant_id, n) VALUES ($1, 1)`)
-		return err
+	}
+	return t, desk.Errorf(desk.Busy, "tenant", "others make tenants at the same time; try again")
+}
+
+func (t *tx) addTenant(ctx context.Context, n *desk.Tenant) error {
+	found, err := t.ask(ctx, `SELECT max(tenant_id) + 1 FROM tenant`)
+	ids, err := collect(found, err, func(sc scanner) (id desk.TenantID, err error) {
+		err = sc.Scan((*int64)(&id))
+		return id, err
 	})
-	return t, taken(err, "tenant", name)
+	if err != nil {
+		return err
+	}
+	n.ID = ids[0]
+	for _, text := range []string{
+		`INSERT INTO counter (tenant_id, seq) VALUES ($1, 0)`,
+		`INSERT INTO revision (tenant_id, n) VALUES ($1, 1)`,
+	} {
+		if _, err := t.exec(ctx, n.ID, text); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec(ctx, n.ID, `INSERT INTO tenant (tenant_id, name, created_at) VALUES ($1, $2, $3)`, n.Name, micros(n.CreatedAt))
+	return err
 }
 
 func errName(what string) error {
@@ -82,6 +100,9 @@ func scanApp(sc scanner) (a desk.App, err error) {
 	err = sc.Scan((*int64)(&a.Tenant), (*string)(&a.Key), &a.Name, &a.SecretHash, &a.OldHash, &until,
 		&a.Epoch, &a.Disabled, &a.PerMinute, &at)
 	a.OldUntil, a.CreatedAt = moment(until), moment(at)
+	if len(a.OldHash) == 0 {
+		a.OldHash = nil
+	}
 	return a, err
 }
 

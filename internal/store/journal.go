@@ -13,9 +13,10 @@ import (
 	"github.com/afterbeep/afterbeep/internal/teeth"
 )
 
-// bucket is where this process writes its journal rows. One engine on one
-// machine needs only one.
-const bucket = 0
+// Settle says which node this process is: it decides in which bucket of the
+// journal it writes. A batch goes into one bucket whole, so that one shard alone
+// flushes it.
+func (s *Store) Settle(node int) { s.home.Store(int64(node % s.traits.Buckets)) }
 
 // insertJournal is the text that inserts so many rows.
 func insertJournal(rows int) string {
@@ -39,13 +40,35 @@ var insertRows = [...]string{
 // Append writes a batch and flushes once. It implements intake.Journal: nil
 // means flushed; Unstored, that nothing of the batch is there; Unknown, that
 // nobody knows.
+//
+// A bucket that refuses is not the end where there are others: they may be on
+// another machine.
 func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	bucket := int(s.home.Load())
+	err := s.appendTo(ctx, bucket, b)
+	for i := 1; i < attempts && Again(err); i++ {
+		err = s.appendTo(ctx, bucket, b)
+	}
+	if desk.KindOf(err) == desk.Unstored && s.traits.Buckets > 1 {
+		other := (bucket + s.traits.Buckets/2) % s.traits.Buckets
+		s.strayed.Or(1 << other)
+		err = s.appendTo(ctx, other, b)
+	}
+	if desk.KindOf(err) == desk.Conflict { // the IDs are somebody else's: nothing of the batch is there
+		err = desk.Wrap(desk.Unstored, "id_taken", "the message could not be given a number of its own; try again", err)
+	}
+	return err
+}
+
+func (s *Store) appendTo(ctx context.Context, bucket int, b *desk.Batch) error {
 	if len(b.Keyed) == 0 && len(b.Rows) < len(insertRows) {
-		return s.appendRows(ctx, b.Rows)
+		return s.appendRows(ctx, bucket, b.Rows)
 	}
 	return s.change(ctx, func(t *tx) error {
 		rows := slices.Clone(b.Rows)
-		for _, k := range b.Keyed {
+		for _, k := range inOrder(b.Keyed) {
 			fresh, err := t.admit(ctx, k, b.At)
 			if err != nil {
 				return err
@@ -56,11 +79,19 @@ func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
 		}
 		rows = joined(rows)
 		for i := range rows {
-			if _, err := t.run(ctx, insertRows[1], rowArgs(nil, &rows[i])...); err != nil {
+			if _, err := t.run(ctx, insertRows[1], rowArgs(nil, bucket, &rows[i])...); err != nil {
 				return err
 			}
 		}
 		return nil
+	})
+}
+
+// inOrder sorts by key, so that two nodes with the same keys wait for each other
+// and do not end in a deadlock.
+func inOrder(keyed []*desk.Keyed) []*desk.Keyed {
+	return slices.SortedStableFunc(slices.Values(keyed), func(a, b *desk.Keyed) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.App, b.App), cmp.Compare(a.Key, b.Key))
 	})
 }
 
@@ -83,52 +114,75 @@ func joined(rows []desk.Row) []desk.Row {
 
 // appendRows is the common case: one statement is a transaction of its own, and
 // the flush is part of it.
-func (s *Store) appendRows(ctx context.Context, rows []desk.Row) error {
+func (s *Store) appendRows(ctx context.Context, bucket int, rows []desk.Row) error {
 	if err := s.whole(); err != nil || len(rows) == 0 {
 		return err
 	}
 	defer s.writes.Add(1)
-	st, err := s.prepared(ctx, s.write, insertRows[len(rows)])
-	if err != nil {
-		return err
-	}
 	args := make([]any, 0, 6*len(rows))
 	for i := range rows {
-		args = rowArgs(args, &rows[i])
+		args = rowArgs(args, bucket, &rows[i])
 	}
-	if _, err := st.ExecContext(ctx, args...); err != nil {
+	if !s.traits.Prepares {
+		_, err := s.write.ExecContext(ctx, insertRows[len(rows)], args...)
 		return s.judge(err, true)
 	}
-	return nil
+	st, err := s.prepared(ctx, s.write, insertRows[len(rows)])
+	if err == nil {
+		_, err = st.ExecContext(ctx, args...)
+	}
+	return s.judge(err, true)
 }
 
-func rowArgs(args []any, r *desk.Row) []any {
+func rowArgs(args []any, bucket int, r *desk.Row) []any {
 	return append(args, int64(bucket), int64(r.First), int64(r.Last), int64(r.Count), r.Lines, rowHash(r))
 }
 
 // admit decides whether a keyed message is new, and fills in its outcome.
+//
+// Another node may write the same key at the same moment. The insert then waits
+// for it and does nothing, and the second look sees what was written.
 func (t *tx) admit(ctx context.Context, k *desk.Keyed, now time.Time) (fresh bool, err error) {
-	var (
-		seen []byte
-		id   int64
-	)
-	err = t.row(ctx, k.Tenant, `SELECT print, message_id FROM receipt WHERE tenant_id = $1 AND app_key = $2 AND idem_key = $3`,
-		string(k.App), k.Key).Scan(&seen, &id)
-	switch {
-	case missing(err) || teeth.On("no-idempotency"):
-		_, err = t.exec(ctx, k.Tenant, `INSERT INTO receipt (tenant_id, app_key, idem_key, print, message_id, at)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, app_key, idem_key) DO NOTHING`,
-			string(k.App), k.Key, k.Print[:], int64(k.ID), micros(now))
-		k.Receipt = desk.Receipt{ID: k.ID}
-		return true, err
-	case err != nil:
-		return false, err
-	case !bytes.Equal(seen, k.Print[:]):
-		k.Err = desk.Errorf(desk.Conflict, "idempotency_key_reused", "this Idempotency-Key came with another message before")
-	default:
-		k.Receipt = desk.Receipt{ID: desk.ID(id), Replayed: true}
+	k.Receipt, k.Err = desk.Receipt{}, nil
+	for range 2 {
+		seen, id, err := t.receipt(ctx, k)
+		switch {
+		case missing(err) || teeth.On("no-idempotency"):
+			n, err := t.exec(ctx, k.Tenant, `INSERT INTO receipt (tenant_id, app_key, idem_key, print, message_id, at)
+				VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, app_key, idem_key) DO NOTHING`,
+				string(k.App), k.Key, k.Print[:], int64(k.ID), micros(now))
+			if err != nil {
+				return false, err
+			}
+			if n == 1 || teeth.On("no-idempotency") {
+				k.Receipt = desk.Receipt{ID: k.ID}
+				return true, nil
+			}
+		case err != nil:
+			return false, err
+		case !bytes.Equal(seen, k.Print[:]):
+			k.Err = desk.Errorf(desk.Conflict, "idempotency_key_reused", "this Idempotency-Key came with another message before")
+			return false, nil
+		default:
+			k.Receipt = desk.Receipt{ID: id, Replayed: true}
+			return false, t.confirm(ctx, k)
+		}
 	}
-	return false, nil
+	return false, desk.Errorf(desk.Unstored, "idempotency_key_busy", "another request with this Idempotency-Key is under way; try again")
+}
+
+func (t *tx) receipt(ctx context.Context, k *desk.Keyed) (seen []byte, id desk.ID, err error) {
+	err = t.row(ctx, k.Tenant, `SELECT print, message_id FROM receipt WHERE tenant_id = $1 AND app_key = $2 AND idem_key = $3`,
+		string(k.App), k.Key).Scan(&seen, (*int64)(&id))
+	return seen, id, err
+}
+
+// confirm writes the receipt again as it is. It may be one that a standby never
+// confirmed: this transaction's commit comes after it, and waits for both.
+func (t *tx) confirm(ctx context.Context, k *desk.Keyed) error {
+	_, err := t.exec(ctx, k.Tenant, `UPDATE receipt SET at = at WHERE tenant_id = $1 AND app_key = $2 AND idem_key = $3`,
+		string(k.App), k.Key)
+	return err
 }
 
 // ForgetReceipts deletes a tenant's idempotency keys older than before, some at
@@ -151,32 +205,78 @@ type Backlog struct {
 
 // Backlog measures what waits to be sorted. It reads one row a batch.
 func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
-	var (
-		b     Backlog
-		first sql.NullInt64
-		n     sql.NullInt64
-		aside sql.NullInt64
-	)
-	err := s.read.QueryRowContext(ctx, `SELECT sum(messages), min(id) FROM journal`).Scan(&n, &first)
-	if err == nil {
-		err = s.read.QueryRowContext(ctx, `SELECT sum(messages) FROM aside`).Scan(&aside)
+	var b Backlog
+	first, n := sql.NullInt64{}, sql.NullInt64{}
+	found, err := s.ask(ctx, `SELECT CAST(sum(messages) AS BIGINT), min(id) FROM journal`)
+	if _, err = collect(found, err, func(sc scanner) (struct{}, error) { return struct{}{}, sc.Scan(&n, &first) }); err != nil {
+		return b, err
 	}
+	b.Messages = n.Int64
 	if first.Valid {
 		b.Oldest = desk.ID(first.Int64).Time()
 	}
-	b.Messages, b.Aside = n.Int64, aside.Int64
-	return b, s.judge(err, false)
+	tenants, err := s.Tenants(ctx)
+	if err != nil {
+		return b, err
+	}
+	for _, t := range append(tenants, desk.Tenant{}) { // tenant 0 owns what nobody could read
+		found, err := s.query(ctx, t.ID, `SELECT CAST(sum(messages) AS BIGINT) FROM aside WHERE tenant_id = $1`)
+		sums, err := collect(found, err, scanNumber)
+		if err != nil {
+			return b, err
+		}
+		b.Aside += sums[0].Int64
+	}
+	return b, nil
 }
 
-// journalRows reads rows below an ID, newest first.
-func (s *Store) journalRows(ctx context.Context, below desk.ID, limit int) ([]storedRow, error) {
-	st, err := s.prepared(ctx, s.read, `SELECT id, last_id, messages, lines, hash FROM journal
-		WHERE bucket = $1 AND id < $2 ORDER BY bucket DESC, id DESC LIMIT $3`)
-	if err != nil {
-		return nil, err
+// bucketRows reads rows of a bucket below an ID, newest first.
+func (s *Store) bucketRows(ctx context.Context, bucket int, below desk.ID, limit int) ([]storedRow, error) {
+	rows, err := s.ask(ctx, `SELECT bucket, id, last_id, messages, lines, hash FROM journal
+		WHERE bucket = $1 AND id < $2 ORDER BY bucket DESC, id DESC LIMIT $3`, int64(bucket), int64(below), limit)
+	return collect(rows, err, scanRow)
+}
+
+// overlap is how far the IDs of two rows of one bucket can overlap when several
+// committers and nodes write there: longer than any batch gathers.
+const overlap = 15 * time.Second
+
+// eachJournalRow goes through the rows that may hold what is asked for, bucket
+// by bucket, newest first, until do has enough of a bucket.
+func (s *Store) eachJournalRow(ctx context.Context, q desk.Query, do func(*storedRow) (more bool)) error {
+	slack := desk.ID(0)
+	if s.traits.Buckets > 1 {
+		slack = desk.Span(overlap)
 	}
-	rows, err := st.QueryContext(ctx, int64(bucket), int64(below), limit)
-	return collect(rows, s.judge(err, false), scanRow)
+	for b := range s.traits.Buckets {
+		if err := s.eachRowOf(ctx, b, q, slack, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) eachRowOf(ctx context.Context, bucket int, q desk.Query, slack desk.ID, do func(*storedRow) bool) error {
+	at, oldest, enough := below(q), since(q), desk.ID(0)
+	for {
+		rows, err := s.bucketRows(ctx, bucket, at, 64)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			r := &rows[i]
+			if r.First < enough-slack || r.Last < oldest && r.First < oldest-slack {
+				return nil
+			}
+			if !do(r) && enough == 0 {
+				enough = r.First
+			}
+		}
+		if len(rows) < 64 {
+			return nil
+		}
+		at = rows[len(rows)-1].First
+	}
 }
 
 // storedRow is a journal row as read, with the hash it was written with.
@@ -188,7 +288,7 @@ type storedRow struct {
 func (r *storedRow) intact() bool { return intact(rowHash(&r.Row), r.hash) }
 
 func scanRow(sc scanner) (r storedRow, err error) {
-	err = sc.Scan((*int64)(&r.First), (*int64)(&r.Last), &r.Count, &r.Lines, &r.hash)
+	err = sc.Scan(&r.Bucket, (*int64)(&r.First), (*int64)(&r.Last), &r.Count, &r.Lines, &r.hash)
 	return r, err
 }
 

@@ -14,13 +14,17 @@ const keyLife = 2 * time.Hour
 
 // Revision is a number that grows whenever Snapshot would give something else.
 func (s *Store) Revision(ctx context.Context) (n int64, err error) {
-	st, err := s.prepared(ctx, s.read, `SELECT sum(n) FROM revision`)
+	found, err := s.ask(ctx, `SELECT CAST(sum(n) AS BIGINT) FROM revision`)
+	sums, err := collect(found, err, scanNumber)
 	if err != nil {
 		return 0, err
 	}
-	var sum sql.NullInt64
-	err = st.QueryRowContext(ctx).Scan(&sum)
-	return sum.Int64, s.judge(err, false)
+	return sums[0].Int64, nil
+}
+
+func scanNumber(sc scanner) (n sql.NullInt64, err error) {
+	err = sc.Scan(&n)
+	return n, err
 }
 
 // Snapshot reads the apps, channels and keys of all tenants. Its revision is

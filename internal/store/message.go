@@ -59,15 +59,16 @@ func (s *Store) Messages(ctx context.Context, tenant desk.TenantID, q desk.Query
 	if err2 != nil && !isDamaged(err2) {
 		return nil, err2
 	}
-	page = append(page, sorted...)
+	return newest(append(page, sorted...), q.Limit), cmp.Or(err, err2)
+}
+
+// newest sorts, drops what is there twice (in its thread first) and cuts.
+func newest(page []desk.Listed, limit int) []desk.Listed {
 	slices.SortStableFunc(page, func(a, b desk.Listed) int {
 		return cmp.Or(cmp.Compare(b.ID, a.ID), cmp.Compare(b.Thread, a.Thread))
 	})
 	page = slices.CompactFunc(page, func(a, b desk.Listed) bool { return a.ID == b.ID })
-	if len(page) > q.Limit {
-		page = page[:q.Limit]
-	}
-	return page, cmp.Or(err, err2)
+	return page[:min(len(page), limit)]
 }
 
 func (s *Store) sorted(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, error) {
@@ -105,6 +106,9 @@ func (s *Store) unsorted(ctx context.Context, tenant desk.TenantID, q desk.Query
 					page = append(page, desk.Listed{Message: all[i], State: state})
 				}
 			}
+			if q.Limit > 0 && len(page) > 8*q.Limit { // rows may overlap, so more are read than are needed
+				page = newest(page, q.Limit)
+			}
 		}
 	)
 	if q.State == "" || q.State == desk.Stored {
@@ -116,7 +120,7 @@ func (s *Store) unsorted(ctx context.Context, tenant desk.TenantID, q desk.Query
 		}
 	}
 	if q.State == "" || q.State == desk.Aside {
-		rows, err := s.query(ctx, tenant, `SELECT id, id, messages, lines, hash FROM aside
+		rows, err := s.query(ctx, tenant, `SELECT 0, id, id, messages, lines, hash FROM aside
 			WHERE tenant_id = $1 AND id >= $2 AND id < $3 ORDER BY id DESC LIMIT $4`, int64(since(q)), int64(below(q)), q.Limit)
 		aside, err := collect(rows, err, scanRow)
 		if err != nil {
@@ -127,27 +131,6 @@ func (s *Store) unsorted(ctx context.Context, tenant desk.TenantID, q desk.Query
 		}
 	}
 	return page, damaged.err()
-}
-
-// eachJournalRow goes through the rows that may hold what is asked for, newest
-// first, until do has enough.
-func (s *Store) eachJournalRow(ctx context.Context, q desk.Query, do func(*storedRow) bool) error {
-	at := below(q)
-	for {
-		rows, err := s.journalRows(ctx, at, 64)
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			if rows[i].Last < since(q) || !do(&rows[i]) {
-				return nil
-			}
-		}
-		if len(rows) < 64 {
-			return nil
-		}
-		at = rows[len(rows)-1].First
-	}
 }
 
 func matches(m *desk.Message, tenant desk.TenantID, q desk.Query) bool {
@@ -198,25 +181,25 @@ func named(name string) ([]desk.ID, error) {
 	return desk.Candidates(name, time.Unix(0, 0), time.Now().AddDate(1, 0, 0), 1)
 }
 
-// waiting finds messages by ID among those that are not sorted.
-func (s *Store) waiting(ctx context.Context, tenant desk.TenantID, ids []desk.ID) ([]desk.Listed, error) {
-	var found []desk.Listed
+// waiting finds messages by ID among those that are not sorted. Only few of the
+// IDs that a reference may mean are as young as what is in the journal.
+func (s *Store) waiting(ctx context.Context, tenant desk.TenantID, ids []desk.ID) (all []desk.Listed, err error) {
+	found, err := s.ask(ctx, `SELECT min(id) FROM journal`)
+	oldest, err := collect(found, err, scanNumber)
+	if err != nil || !oldest[0].Valid {
+		return nil, err
+	}
 	for _, id := range ids {
-		q := desk.Query{Before: id + 1, Limit: 1}
-		rows, err := s.journalRows(ctx, id+1, 1)
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 || rows[0].Last < id {
+		if id < desk.ID(oldest[0].Int64) || id.Time().After(time.Now().Add(time.Hour)) && len(ids) > 1 {
 			continue
 		}
-		page, err := s.unsorted(ctx, tenant, q)
+		page, err := s.unsorted(ctx, tenant, desk.Query{Before: id + 1, Since: id.Time(), Limit: 1})
 		if err != nil {
 			return nil, err
 		}
 		if len(page) > 0 && page[0].ID == id {
-			found = append(found, page[0])
+			all = append(all, page[0])
 		}
 	}
-	return found, nil
+	return all, nil
 }

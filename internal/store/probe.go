@@ -15,7 +15,7 @@ func (s *Store) Probe(ctx context.Context, now time.Time) error {
 		return s.read.QueryRowContext(ctx, `SELECT 1`).Scan(new(int))
 	}
 	return s.change(ctx, func(t *tx) error {
-		_, err := t.run(ctx, `UPDATE probe SET at = $2 WHERE bucket = $1`, int64(bucket), micros(now))
+		_, err := t.run(ctx, `UPDATE probe SET at = $2 WHERE bucket = $1`, s.home.Load(), micros(now))
 		return err
 	})
 }
@@ -23,12 +23,8 @@ func (s *Store) Probe(ctx context.Context, now time.Time) error {
 // LastID is the largest message ID that the store holds, so that a process can
 // go on above it.
 func (s *Store) LastID(ctx context.Context) (last desk.ID, err error) {
-	rows, err := s.journalRows(ctx, below(desk.Query{}), 1)
-	if err != nil {
+	if last, err = s.lastWaiting(ctx); err != nil {
 		return 0, err
-	}
-	for _, r := range rows {
-		last = r.Last
 	}
 	tenants, err := s.Tenants(ctx)
 	if err != nil {
@@ -49,6 +45,20 @@ func (s *Store) LastID(ctx context.Context) (last desk.ID, err error) {
 			return 0, err
 		}
 		last = max(last, of)
+	}
+	return last, nil
+}
+
+// lastWaiting is the largest ID in the journal: in the last rows of the buckets.
+func (s *Store) lastWaiting(ctx context.Context) (last desk.ID, err error) {
+	for b := range s.traits.Buckets {
+		rows, err := s.bucketRows(ctx, b, below(desk.Query{}), 1)
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range rows {
+			last = max(last, r.Last)
+		}
 	}
 	return last, nil
 }

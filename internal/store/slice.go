@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/teeth"
@@ -12,46 +14,88 @@ import (
 // when it commits, and was never touched when it does not.
 type Slice struct{ t *tx }
 
-// Slice runs do in one transaction.
-func (s *Store) Slice(ctx context.Context, do func(*Slice) error) error {
-	return s.change(ctx, func(t *tx) error { return do(&Slice{t}) })
+// Slice runs do in one transaction. The event counters of the tenants are locked
+// first, in their order: sorters on several nodes take turns at a tenant, and
+// never wait for each other in a circle.
+func (s *Store) Slice(ctx context.Context, tenants []desk.TenantID, do func(*Slice) error) error {
+	return s.change(ctx, func(t *tx) error {
+		if s.traits.ForUpdate != "" {
+			for _, tenant := range slices.Sorted(slices.Values(tenants)) {
+				var seq int64
+				err := t.row(ctx, tenant, `SELECT seq FROM counter WHERE tenant_id = $1`+s.traits.ForUpdate).Scan(&seq)
+				if err != nil && !missing(err) {
+					return err
+				}
+			}
+		}
+		return do(&Slice{t})
+	})
 }
 
-// Oldest reads the oldest journal rows, until they hold so many messages; they
-// stay there. It is done outside any transaction, so that they can be made ready
-// without holding up those who write.
-func (s *Store) Oldest(ctx context.Context, messages int) (all []desk.Row, err error) {
-	st, err := s.prepared(ctx, s.read, `SELECT id, last_id, messages, lines, hash FROM journal
-		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`)
+// Buckets are the parts of the journal: those that this process writes to, and
+// all of them.
+func (s *Store) Buckets() (own, all []int) {
+	home, strayed := int(s.home.Load()), s.strayed.Load()
+	for i := range s.traits.Buckets {
+		b := (home + i) % s.traits.Buckets
+		all = append(all, b)
+		if i == 0 || strayed&(1<<b) != 0 {
+			own = append(own, b)
+		}
+	}
+	return own, all
+}
+
+// Oldest reads the oldest journal rows of a bucket, until they hold so many
+// messages; they stay there. It is done outside any transaction, so that they
+// can be made ready without holding up those who write.
+func (s *Store) Oldest(ctx context.Context, bucket, messages int) (all []desk.Row, err error) {
+	found, err := s.ask(ctx, `SELECT bucket, id, last_id, messages, lines, hash FROM journal
+		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`, int64(bucket), messages)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(ctx, int64(bucket), messages)
-	if err != nil {
-		return nil, s.judge(err, false)
-	}
-	defer rows.Close()
-	for messages > 0 && rows.Next() {
-		r, err := scanRow(rows)
+	for messages > 0 && found.Next() {
+		r, err := scanRow(found)
 		if err != nil {
-			return nil, s.judge(err, false)
+			return nil, cmp.Or(s.judge(err, false), found.Close())
 		}
 		r.Damaged = !r.intact()
 		all = append(all, r.Row)
 		messages -= max(r.Count, 1)
 	}
-	return all, s.judge(rows.Err(), false)
+	return all, found.Close()
 }
 
-// Take removes a row from the journal; false when another sorter was first.
-func (s *Slice) Take(ctx context.Context, r *desk.Row) (mine bool, err error) {
-	n, err := s.t.run(ctx, `DELETE FROM journal WHERE bucket = $1 AND id IN
-		(SELECT id FROM journal WHERE bucket = $1 AND id = $2`+s.t.s.dialect.SkipLocked()+`)`, int64(bucket), int64(r.First))
-	if err != nil || n == 0 {
-		return false, err
+// Take removes rows of one bucket from the journal and gives the first IDs of
+// those that it removed: another sorter may be at some, or was first.
+func (s *Slice) Take(ctx context.Context, rows []desk.Row) (mine []desk.ID, err error) {
+	for some := range slices.Chunk(rows, takeRows) {
+		marks := []any{int64(some[0].Bucket)}
+		for _, r := range some {
+			marks = append(marks, int64(r.First))
+		}
+		for len(marks) <= takeRows {
+			marks = append(marks, int64(0)) // no row has this ID
+		}
+		found, err := s.t.ask(ctx, takeText+s.t.s.traits.SkipLocked+`) RETURNING id`, marks...)
+		got, err := collect(found, err, func(sc scanner) (id desk.ID, err error) {
+			err = sc.Scan((*int64)(&id))
+			return id, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		mine = append(mine, got...)
 	}
-	return true, s.deleteFirst(ctx)
+	return mine, s.deleteFirst(ctx)
 }
+
+// takeRows is how many rows one statement takes.
+const takeRows = 32
+
+var takeText = `DELETE FROM journal WHERE bucket = $1 AND id IN
+	(SELECT id FROM journal WHERE bucket = $1 AND id IN (` + marks(2, takeRows) + `)`
 
 // deleteFirst is a broken promise: the journal row is gone before its messages
 // are placed.
@@ -63,37 +107,66 @@ func (s *Slice) deleteFirst(ctx context.Context) error {
 		return err
 	}
 	again, err := s.t.s.write.BeginTx(ctx, nil)
-	s.t.Tx = again
+	s.t.Tx, s.t.scoped = again, false
 	return err
 }
 
-// Newest is the newest thread of a caller in a channel; Missing when he never
-// left a message there.
-func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, channel desk.ChannelID, callerKey string) (desk.Thread, error) {
-	// By way of max, because without statistics SQLite would rather walk the
-	// tenant's threads backwards until it meets the caller.
-	th, err := scanThread(s.t.row(ctx, tenant, selectThread+` WHERE tenant_id = $1 AND id =
-		(SELECT max(id) FROM thread WHERE tenant_id = $1 AND caller_key = $2 AND channel_id = $3)`, callerKey, int64(channel)))
-	if missing(err) {
-		return th, desk.Errorf(desk.Missing, "thread", "this caller has no thread")
+// Newest finds, for each of the callers, the thread that is open, else the
+// newest; a caller who never left a message in the channel has none.
+func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, callers []desk.Caller) (map[desk.Caller]desk.Thread, error) {
+	all := make(map[desk.Caller]desk.Thread, len(callers))
+	for some := range chunks(callers) {
+		args := make([]any, 0, 2*len(some))
+		for _, c := range some {
+			args = append(args, int64(c.Channel), c.Key)
+		}
+		// By way of the ID, because without statistics SQLite would rather walk the
+		// tenant's threads backwards until it meets the caller.
+		found, err := s.t.query(ctx, tenant, `WITH want (channel_id, caller_key) AS (VALUES `+
+			values(2, len(some), "CAST(# AS BIGINT)", "CAST(# AS TEXT)")+`) `+selectThread+` WHERE tenant_id = $1 AND id IN (
+			SELECT coalesce(
+				(SELECT id FROM thread o WHERE o.tenant_id = $1 AND o.caller_key = want.caller_key AND o.channel_id = want.channel_id AND o.state <> 'closed'),
+				(SELECT max(id) FROM thread c WHERE c.tenant_id = $1 AND c.caller_key = want.caller_key AND c.channel_id = want.channel_id))
+			FROM want)`, args...)
+		threads, err := collect(found, err, scanThread)
+		if err != nil {
+			return nil, err
+		}
+		for _, th := range threads {
+			all[desk.Caller{Channel: th.Channel, Key: th.CallerKey}] = th
+		}
 	}
-	return th, s.t.s.judge(err, false)
+	return all, nil
 }
 
-// Put writes a thread: a new one when its Version is 0, else by compare-and-set
-// on the version it was read with.
-func (s *Slice) Put(ctx context.Context, th *desk.Thread) error { return s.t.putThread(ctx, th) }
+// Put writes a tenant's threads: new ones when their Version is 0, the others by
+// compare-and-set on the version that they were read with.
+func (s *Slice) Put(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
+	var fresh, known []*desk.Thread
+	for _, th := range threads {
+		if th.Version == 0 {
+			fresh = append(fresh, th)
+		} else {
+			known = append(known, th)
+		}
+	}
+	if err := s.t.addThreads(ctx, tenant, fresh); err != nil {
+		return err
+	}
+	return s.t.setThreads(ctx, tenant, known)
+}
 
-const insertMessage = `INSERT INTO message (tenant_id, id, thread_id, channel_id, app_key, received_at,
-	call_id, caller, body, user_id, user_name, locale, hash)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
-
-// Insert stores messages that have their threads.
-func (s *Slice) Insert(ctx context.Context, messages []desk.Message) error {
-	for i := range messages {
-		m := &messages[i]
-		if _, err := s.t.exec(ctx, m.Tenant, insertMessage, int64(m.ID), int64(m.Thread), int64(m.Channel), string(m.App),
-			m.ReceivedAt.UnixMicro(), m.CallID, m.Caller, m.Text, m.UserID, m.UserName, m.Locale, messageHash(m)); err != nil {
+// Insert stores a tenant's messages, which have their threads.
+func (s *Slice) Insert(ctx context.Context, tenant desk.TenantID, messages []desk.Message) error {
+	for some := range chunks(messages) {
+		args := make([]any, 0, 12*len(some))
+		for i := range some {
+			m := &some[i]
+			args = append(args, int64(m.ID), int64(m.Thread), int64(m.Channel), string(m.App), m.ReceivedAt.UnixMicro(),
+				m.CallID, m.Caller, m.Text, m.UserID, m.UserName, m.Locale, messageHash(m))
+		}
+		if _, err := s.t.exec(ctx, tenant, `INSERT INTO message (tenant_id, id, thread_id, channel_id, app_key, received_at,
+			call_id, caller, body, user_id, user_name, locale, hash) VALUES `+mine(12, len(some)), args...); err != nil {
 			return err
 		}
 	}
@@ -134,17 +207,23 @@ func (t *tx) appendEvents(ctx context.Context, tenant desk.TenantID, events []de
 	if len(events) == 0 {
 		return nil
 	}
+	t.told = true
 	var last int64
 	err := t.row(ctx, tenant, `UPDATE counter SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq`, len(events)).Scan(&last)
 	if err != nil {
 		return t.s.judge(err, false)
 	}
 	for i := range events {
-		e := &events[i]
-		e.Tenant, e.Seq = tenant, last-int64(len(events)-1-i)
-		if _, err := t.exec(ctx, tenant, `INSERT INTO event (tenant_id, seq, thread_id, kind, actor, at, data, hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			e.Seq, int64(e.Thread), e.Kind, e.Actor, e.At.UnixMicro(), string(e.Data), eventHash(e)); err != nil {
+		events[i].Tenant, events[i].Seq = tenant, last-int64(len(events)-1-i)
+	}
+	for some := range chunks(events) {
+		args := make([]any, 0, 7*len(some))
+		for i := range some {
+			e := &some[i]
+			args = append(args, e.Seq, int64(e.Thread), e.Kind, e.Actor, e.At.UnixMicro(), string(e.Data), eventHash(e))
+		}
+		if _, err := t.exec(ctx, tenant, `INSERT INTO event (tenant_id, seq, thread_id, kind, actor, at, data, hash) VALUES `+
+			mine(7, len(some)), args...); err != nil {
 			return err
 		}
 	}

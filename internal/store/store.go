@@ -30,18 +30,46 @@ type Dialect interface {
 	// desk.ErrBroken in the chain when the process must leave. committing says
 	// that a commit had begun.
 	Classify(err error, committing bool) error
-	// SkipLocked is appended to the query that takes journal rows.
-	SkipLocked() string
+	// Traits are the small differences.
+	Traits() Traits
 	// Tend does the engine's housekeeping after writes. idle says that none came
 	// since the last call.
 	Tend(ctx context.Context, read, write *sql.DB, idle bool) error
 }
 
+// Traits are the small differences between engines.
+type Traits struct {
+	// SkipLocked ends the query that finds the journal rows to take, ForUpdate the
+	// one that locks a counter. Empty where there is one writer anyway.
+	SkipLocked, ForUpdate string
+	// Tenant tells the database whose transaction this is; $1 is the tenant as
+	// text. Empty where the engine cannot hold a transaction to one tenant.
+	Tenant string
+	// Nudge tells the other nodes that there are new events. Empty where there
+	// are none.
+	Nudge string
+	// Clock is an expression: the database's time in microseconds since 1970.
+	Clock string
+	// Prepares says that statements are prepared here and not by the driver.
+	Prepares bool
+	// Buckets is over how many buckets the journals of the nodes are spread.
+	Buckets int
+	// Patience is how long a transaction may take; 0 for as long as it takes.
+	Patience time.Duration
+}
+
 // Store is an open database.
 type Store struct {
 	dialect Dialect
+	traits  Traits
 	read    *sql.DB
 	write   *sql.DB
+	home    atomic.Int64 // the bucket where this process writes its journal rows
+	strayed atomic.Int64 // a bit for each other bucket that it wrote to
+
+	// Changed is called after events were appended; it must not block. It may be
+	// nil, and is set before the store is used.
+	Changed func()
 
 	writes atomic.Int64  // transactions so far
 	broken chan struct{} // closed when a flush failed
@@ -59,7 +87,10 @@ type stmtKey struct {
 // New makes a store of two pools, which may be the same: write is where
 // transactions that change something run.
 func New(d Dialect, read, write *sql.DB) *Store {
-	return &Store{dialect: d, read: read, write: write, stmts: map[stmtKey]*sql.Stmt{}, broken: make(chan struct{})}
+	return &Store{
+		dialect: d, traits: d.Traits(), read: read, write: write, Changed: func() {},
+		stmts: map[stmtKey]*sql.Stmt{}, broken: make(chan struct{}),
+	}
 }
 
 // Close closes the statements and the pools.
@@ -133,57 +164,6 @@ func (s *Store) known(key stmtKey) *sql.Stmt {
 	return s.stmts[key]
 }
 
-// tx is a transaction that writes.
-type tx struct {
-	*sql.Tx
-	s     *Store
-	fresh []string // texts seen for the first time: prepared for good afterwards
-}
-
-// stmt is a statement of this transaction.
-func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
-	if st := t.s.known(stmtKey{t.s.write, text}); st != nil {
-		return t.StmtContext(ctx, st), nil
-	}
-	t.fresh = append(t.fresh, text)
-	st, err := t.PrepareContext(ctx, text)
-	return st, t.s.judge(err, false)
-}
-
-// change runs do in one transaction. Its commit is the moment of truth: when it
-// returns nil, what do wrote is flushed.
-func (s *Store) change(ctx context.Context, do func(*tx) error) error {
-	if err := s.whole(); err != nil {
-		return err
-	}
-	defer s.writes.Add(1)
-	t, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return s.judge(err, false)
-	}
-	x := &tx{Tx: t, s: s}
-	if err := do(x); err != nil {
-		return withRollback(s.judge(err, false), x.Rollback())
-	}
-	if err := x.Commit(); err != nil {
-		return s.judge(err, true)
-	}
-	for _, text := range x.fresh {
-		if _, err := s.prepared(ctx, s.write, text); err != nil {
-			return nil // the work is done; the text is prepared another time
-		}
-	}
-	return nil
-}
-
-// withRollback keeps the first error; a rollback that failed is told too.
-func withRollback(err, back error) error {
-	if back == nil || errors.Is(back, sql.ErrTxDone) {
-		return err
-	}
-	return errors.Join(err, back)
-}
-
 // tendEvery is how often the engine is tended while there are writes. Nothing
 // is asked of the database while there are none.
 const tendEvery = 250 * time.Millisecond
@@ -216,73 +196,6 @@ func (s *Store) Run(ctx context.Context) error {
 			tended = now
 		}
 	}
-}
-
-// scanner is a row under the cursor.
-type scanner interface{ Scan(...any) error }
-
-// bind puts the tenant first. A query without a tenant does not compile.
-func bind(t desk.TenantID, args []any) []any {
-	return append([]any{int64(t)}, args...)
-}
-
-// query asks about one tenant, whose ID is $1.
-func (s *Store) query(ctx context.Context, t desk.TenantID, text string, args ...any) (*sql.Rows, error) {
-	st, err := s.prepared(ctx, s.read, text)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := st.QueryContext(ctx, bind(t, args)...)
-	return rows, s.judge(err, false)
-}
-
-// exec changes what one tenant, whose ID is $1, owns; it says how many rows.
-func (t *tx) exec(ctx context.Context, id desk.TenantID, text string, args ...any) (int64, error) {
-	return t.run(ctx, text, bind(id, args)...)
-}
-
-// row reads one row of one tenant inside the transaction.
-func (t *tx) row(ctx context.Context, id desk.TenantID, text string, args ...any) scanner {
-	st, err := t.stmt(ctx, text)
-	if err != nil {
-		return failed{err}
-	}
-	return st.QueryRowContext(ctx, bind(id, args)...)
-}
-
-type failed struct{ err error }
-
-func (f failed) Scan(...any) error { return f.err }
-
-// run executes a text that is not about one tenant: the journal's, whose rows
-// carry many.
-func (t *tx) run(ctx context.Context, text string, args ...any) (int64, error) {
-	st, err := t.stmt(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	r, err := st.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, t.s.judge(err, false)
-	}
-	return r.RowsAffected()
-}
-
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
 }
 
 // missing says that there was no row.

@@ -20,36 +20,60 @@ func scanThread(sc scanner) (th desk.Thread, err error) {
 	return th, err
 }
 
-// putThread inserts or, when the thread has a version, compares and sets.
-func (t *tx) putThread(ctx context.Context, th *desk.Thread) error {
-	if th.Version == 0 {
-		th.Version = 1
-		_, err := t.exec(ctx, th.Tenant, `INSERT INTO thread (tenant_id, id, channel_id, caller, caller_key, state, messages,
-			first_at, last_at, closed_at, reason, previous_id, version)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-			int64(th.ID), int64(th.Channel), th.Caller, th.CallerKey, string(th.State), th.Messages,
-			micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version)
-		return err
+// addThreads inserts new threads.
+func (t *tx) addThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
+	for some := range chunks(threads) {
+		args := make([]any, 0, 12*len(some))
+		for _, th := range some {
+			th.Version = 1
+			args = append(args, int64(th.ID), int64(th.Channel), th.Caller, th.CallerKey, string(th.State), th.Messages,
+				micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version)
+		}
+		if _, err := t.exec(ctx, tenant, `INSERT INTO thread (tenant_id, id, channel_id, caller, caller_key, state, messages,
+			first_at, last_at, closed_at, reason, previous_id, version) VALUES `+mine(12, len(some)), args...); err != nil {
+			return err
+		}
 	}
-	n, err := t.exec(ctx, th.Tenant, `UPDATE thread SET caller = $4, state = $5, messages = $6, last_at = $7,
-		closed_at = $8, reason = $9, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND version = $3`,
-		int64(th.ID), th.Version, th.Caller, string(th.State), th.Messages,
-		micros(th.LastAt), micros(th.ClosedAt), th.Reason)
-	if err == nil && n == 0 {
-		return desk.Errorf(desk.Conflict, "thread_changed", "somebody else changed this thread; look again")
+	return nil
+}
+
+// setThreads writes threads that are what they were when they were read.
+func (t *tx) setThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
+	for some := range chunks(threads) {
+		args := make([]any, 0, 8*len(some))
+		for _, th := range some {
+			args = append(args, int64(th.ID), th.Version, th.Caller, string(th.State), th.Messages,
+				micros(th.LastAt), micros(th.ClosedAt), th.Reason)
+		}
+		const number, text = "CAST(# AS BIGINT)", "CAST(# AS TEXT)"
+		n, err := t.exec(ctx, tenant, `WITH want (id, version, caller, state, messages, last_at, closed_at, reason) AS (VALUES `+
+			values(2, len(some), number, number, text, text, number, number, number, text)+`)
+			UPDATE thread SET caller = want.caller, state = want.state, messages = want.messages, last_at = want.last_at,
+			closed_at = want.closed_at, reason = want.reason, version = thread.version + 1
+			FROM want WHERE thread.tenant_id = $1 AND thread.id = want.id AND thread.version = want.version`, args...)
+		if err != nil {
+			return err
+		}
+		if n != int64(len(some)) {
+			return desk.Errorf(desk.Conflict, "thread_changed", "somebody else changed this thread; look again")
+		}
+		for _, th := range some {
+			th.Version++
+		}
 	}
-	th.Version++
-	return err
+	return nil
 }
 
 // ChangeThread writes a thread by compare-and-set on its version, together with
-// its event. Conflict when somebody was first.
-func (s *Store) ChangeThread(ctx context.Context, th desk.Thread, e desk.Event) (desk.Thread, error) {
-	err := s.change(ctx, func(t *tx) error {
-		if err := t.putThread(ctx, &th); err != nil {
+// its event. Conflict when somebody was first. The event comes first, so that
+// everybody takes the tenant's counter before a thread.
+func (s *Store) ChangeThread(ctx context.Context, was desk.Thread, e desk.Event) (th desk.Thread, err error) {
+	err = s.change(ctx, func(t *tx) error {
+		th = was
+		if err := t.appendEvents(ctx, th.Tenant, []desk.Event{e}); err != nil {
 			return err
 		}
-		return t.appendEvents(ctx, th.Tenant, []desk.Event{e})
+		return t.setThreads(ctx, th.Tenant, []*desk.Thread{&th})
 	})
 	return th, err
 }

@@ -8,12 +8,20 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/store"
 )
 
 type dialect struct{}
 
-func (dialect) Name() string       { return "sqlite" }
-func (dialect) SkipLocked() string { return "" } // one writer: nobody to skip
+func (dialect) Name() string { return "sqlite" }
+
+// Traits: one writer, so there is nobody to skip, to lock out or to tell.
+func (dialect) Traits() store.Traits {
+	return store.Traits{
+		Clock:    `CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)`,
+		Prepares: true, Buckets: 1,
+	}
+}
 
 // Classify reads SQLite's result codes. A write that failed before the commit
 // frame was whole left nothing behind; a flush that failed left nobody knows what.

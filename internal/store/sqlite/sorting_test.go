@@ -14,8 +14,8 @@ import (
 
 type slices struct{ *store.Store }
 
-func (s slices) Slice(ctx context.Context, do func(sorting.Slice) error) error {
-	return s.Store.Slice(ctx, func(sl *store.Slice) error { return do(sl) })
+func (s slices) Slice(ctx context.Context, tenants []desk.TenantID, do func(sorting.Slice) error) error {
+	return s.Store.Slice(ctx, tenants, func(sl *store.Slice) error { return do(sl) })
 }
 
 func inChina(context.Context, desk.TenantID, desk.ChannelID) (string, error) { return "CN", nil }

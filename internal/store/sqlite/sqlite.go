@@ -61,7 +61,7 @@ func Open(ctx context.Context, folder string, o Options) (*store.Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	defer unlock()
-	err = s.Migrate(ctx, database.DialectSQLite3)
+	_, _, err = s.Migrate(ctx, database.DialectSQLite3)
 	if err == nil {
 		err = flush(folder) // SQLite tries to flush the names of its files, and does not look whether it could
 	}

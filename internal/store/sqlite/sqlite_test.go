@@ -93,7 +93,7 @@ func drain(t testing.TB, s *store.Store) {
 	sorter := sorting.New(slices{s}, inChina, slog.New(slog.DiscardHandler))
 	for n := 1; n > 0; {
 		var err error
-		if n, err = sorter.Once(t.Context()); err != nil {
+		if n, err = sorter.Once(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -104,12 +104,12 @@ func rolledBack(t *testing.T, open Open) {
 	b := newBed(t, open)
 	b.leave(b.message("1", "one"))
 	broken := errors.New("the process dies here")
-	rows, err := b.Oldest(b.ctx, 10)
+	rows, err := b.Oldest(b.ctx, b.home(), 10)
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	err = b.Slice(b.ctx, func(sl *store.Slice) error {
-		if mine, err := sl.Take(b.ctx, &rows[0]); err != nil || !mine {
+	err = b.Slice(b.ctx, nil, func(sl *store.Slice) error {
+		if mine, err := sl.Take(b.ctx, rows); err != nil || len(mine) != 1 {
 			t.Fatalf("taken: %v, %v", mine, err)
 		}
 		return broken
@@ -126,14 +126,14 @@ func rolledBack(t *testing.T, open Open) {
 func twoSorters(t *testing.T, open Open) {
 	b := newBed(t, open)
 	b.leave(b.message("1", "one"))
-	rows, err := b.Oldest(b.ctx, 10)
+	rows, err := b.Oldest(b.ctx, b.home(), 10)
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	for i, want := range []bool{true, false} {
-		if err := b.Slice(b.ctx, func(sl *store.Slice) error {
-			mine, err := sl.Take(b.ctx, &rows[0])
-			if mine != want {
+	for i, want := range []int{1, 0} {
+		if err := b.Slice(b.ctx, nil, func(sl *store.Slice) error {
+			mine, err := sl.Take(b.ctx, rows)
+			if len(mine) != want {
 				t.Errorf("sorter %d: %v", i, mine)
 			}
 			return err

@@ -104,23 +104,29 @@ func (b *bed) keyed(m desk.Message, print byte) *desk.Keyed {
 // slices lets the sorter use the store; app has the same three lines.
 type slices struct{ *store.Store }
 
-func (s slices) Slice(ctx context.Context, do func(sorting.Slice) error) error {
-	return s.Store.Slice(ctx, func(sl *store.Slice) error { return do(sl) })
+func (s slices) Slice(ctx context.Context, tenants []desk.TenantID, do func(sorting.Slice) error) error {
+	return s.Store.Slice(ctx, tenants, func(sl *store.Slice) error { return do(sl) })
 }
 
 // sort drains the journal with the real sorter.
 func (b *bed) sort() {
 	b.t.Helper()
 	s := sorting.New(slices{b.Store}, region, quiet())
-	for {
-		n, err := s.Once(b.ctx)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if n == 0 {
-			return
+	_, buckets := b.Buckets()
+	for _, bucket := range buckets {
+		for n := 1; n > 0; {
+			var err error
+			if n, err = s.Once(b.ctx, bucket); err != nil {
+				b.t.Fatal(err)
+			}
 		}
 	}
+}
+
+// home is the bucket where this store writes.
+func (b *bed) home() int {
+	own, _ := b.Buckets()
+	return own[0]
 }
 
 // region: one channel has vanished.

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/config"
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/intake"
+	"github.com/afterbeep/afterbeep/internal/store"
+)
+
+// A node's number is a part of every ID that it makes, so no two may have the
+// same. It is held for a while at a time; a node that cannot hold on to it stops
+// making IDs before anybody else may take it.
+const (
+	leaseFor   = 60 * time.Second
+	renewEvery = 5 * time.Second
+	leaseSlack = 20 * time.Second // before its end, the number is as good as gone
+)
+
+// node is this process among the others.
+type node struct {
+	store.Node
+	st     *store.Store
+	log    *slog.Logger
+	intake *intake.Intake
+	held   atomic.Pointer[time.Time] // until then, by our own clock, which runs on while the database is away
+}
+
+// hold notes that the number was asked for at that moment, and given.
+func (n *node) hold(asked time.Time) {
+	until := asked.Add(leaseFor - leaseSlack)
+	n.held.Store(&until)
+}
+
+// allowed says whether IDs may be made.
+func (n *node) allowed() error {
+	if until := n.held.Load(); until == nil || time.Now().Before(*until) {
+		return nil
+	}
+	return &desk.Error{
+		Kind: desk.Unstored, Code: "no_number", RetryAfter: time.Second,
+		Text: "this node lost touch with the database; try again in a moment",
+	}
+}
+
+// join takes a number.
+func join(ctx context.Context, s config.Settings, st *store.Store, log *slog.Logger) (*node, error) {
+	n := &node{st: st, log: log, Node: store.Node{Holder: rand.Text(), Address: s.Listen}}
+	if s.Database == "" {
+		return n, nil
+	}
+	if err := n.take(ctx); err != nil {
+		return nil, err
+	}
+	log.Info("node", "number", n.Number)
+	return n, nil
+}
+
+func (n *node) take(ctx context.Context) (err error) {
+	asked := time.Now()
+	n.Clock = asked
+	if n.Node, err = n.st.Join(ctx, n.Node, leaseFor); err == nil {
+		n.hold(asked)
+		n.st.Settle(n.Number)
+	}
+	return err
+}
+
+// Run holds on to the number until ctx ends.
+func (n *node) Run(ctx context.Context) error {
+	if n.held.Load() == nil {
+		return nil // one server a folder: nobody else makes IDs
+	}
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			n.renew(ctx)
+		}
+	}
+}
+
+func (n *node) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	asked := time.Now()
+	n.Clock = asked
+	err := n.st.Stay(ctx, n.Node, leaseFor)
+	if err == nil {
+		n.hold(asked)
+		return
+	}
+	if desk.KindOf(err) == desk.Conflict { // we were away for too long
+		n.held.Store(new(time.Time))
+		err = n.again(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		n.log.Warn("the node's number could not be held on to", "number", n.Number, "error", err.Error())
+	}
+}
+
+// again takes another number and makes IDs with it.
+func (n *node) again(ctx context.Context) error {
+	other := &node{Node: n.Node, st: n.st}
+	if err := other.take(ctx); err != nil {
+		return err
+	}
+	last, err := n.st.LastID(ctx)
+	if err != nil {
+		return err
+	}
+	n.Node = other.Node
+	n.intake.Number(desk.NewSequence(n.Number, last, time.Now))
+	n.held.Store(other.held.Load())
+	n.log.Info("the node has a new number", "number", n.Number)
+	return nil
+}
+
+// leave gives the number back.
+func (n *node) leave(ctx context.Context) {
+	if n.held.Load() == nil {
+		return
+	}
+	if err := n.st.Leave(ctx, n.Node); err != nil {
+		n.log.Warn("the node's number stays held until its time is over", "number", n.Number, "error", err.Error())
+	}
+}
