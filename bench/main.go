@@ -48,6 +48,8 @@ var suites = []struct {
 	{"lone", "one connection alone, against one append with fdatasync", (*bench).lone},
 	{"full", "the same rate with millions of messages stored", (*bench).fullStore},
 	{"sorting", "how fast a backlog drains, and what that does to those who leave messages", (*bench).sorting},
+	{"many", "PostgreSQL, a synchronous standby and two nodes, against SQLite", (*bench).many},
+	{"many-sorting", "how fast a backlog drains on PostgreSQL", (*bench).manySorting},
 	{"start", "from the start of the process to ready, memory, size", (*bench).start},
 }
 
@@ -123,7 +125,7 @@ func usage(f *flag.FlagSet) {
 	out := f.Output()
 	fmt.Fprintln(out, "Usage: go run ./bench [flags]\n\nSuites:")
 	for _, s := range suites {
-		fmt.Fprintf(out, "  %-8s %s\n", s.name, s.what)
+		fmt.Fprintf(out, "  %-12s %s\n", s.name, s.what)
 	}
 	fmt.Fprintln(out, "\nFlags:")
 	f.PrintDefaults()

@@ -38,7 +38,7 @@ func (b *bench) seeded(n int) (rig.Options, rig.Credentials, error) {
 		return o, creds, err
 	}
 	creds = rig.Provision(b.stage, o)
-	if err := b.fill(o.Data, creds, n, 30*24*time.Hour); err != nil {
+	if err := b.fill(o, creds, n, 30*24*time.Hour); err != nil {
 		return o, creds, err
 	}
 	s, err := b.serve(o, creds)
@@ -76,8 +76,8 @@ func schemaPrint() (string, error) {
 
 // fill writes n messages into the journal of a store that no server runs on, as
 // intake would have written them, spread evenly over the time before now.
-func (b *bench) fill(data string, creds rig.Credentials, n int, over time.Duration) error {
-	set, err := config.Load("", nil, map[string]string{"data": data})
+func (b *bench) fill(o rig.Options, creds rig.Credentials, n int, over time.Duration) error {
+	set, err := config.Load("", nil, map[string]string{"data": o.Data, "database": o.Database, "migrate-database": o.Migrate})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,12 @@ func (s *stage) Fatal(args ...any) { panic(failure(fmt.Sprint(args...))) }
 // Fatalf is for the rig: it ends the suite.
 func (s *stage) Fatalf(format string, args ...any) { panic(failure(fmt.Sprintf(format, args...))) }
 
+// Failed is for the rig: what fails here ends everything.
+func (s *stage) Failed() bool { return false }
+
+// Logf is for the rig.
+func (s *stage) Logf(string, ...any) {}
+
 // Cleanup is for the rig.
 func (s *stage) Cleanup(f func()) {
 	s.mu.Lock()

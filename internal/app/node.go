@@ -54,11 +54,31 @@ func join(ctx context.Context, s config.Settings, st *store.Store, log *slog.Log
 	if s.Database == "" {
 		return n, nil
 	}
+	if err := sameTime(ctx, st); err != nil {
+		return nil, err
+	}
 	if err := n.take(ctx); err != nil {
 		return nil, err
 	}
 	log.Info("node", "number", n.Number)
 	return n, nil
+}
+
+// mostSkew is how far a node's clock may be from the database's: what tokens
+// allow. A clock that is further behind would take the other nodes' keys for
+// ones from the future, and void them.
+const mostSkew = 30 * time.Second
+
+func sameTime(ctx context.Context, st *store.Store) error {
+	asked := time.Now()
+	_, now, err := st.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	if skew := asked.Sub(now); skew.Abs()-time.Since(asked) > mostSkew {
+		return desk.Errorf(desk.Unstored, "clock", "this machine's clock and the database's are %s apart; set both (NTP) and start again", skew.Abs().Round(time.Second))
+	}
+	return nil
 }
 
 func (n *node) take(ctx context.Context) (err error) {

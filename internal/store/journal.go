@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,7 +52,7 @@ func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
 	for i := 1; i < attempts && Again(err); i++ {
 		err = s.appendTo(ctx, bucket, b)
 	}
-	if desk.KindOf(err) == desk.Unstored && s.traits.Buckets > 1 {
+	if desk.KindOf(err) == desk.Unstored && s.traits.Buckets > 1 && !away(err) {
 		other := (bucket + s.traits.Buckets/2) % s.traits.Buckets
 		s.strayed.Or(1 << other)
 		err = s.appendTo(ctx, other, b)
@@ -61,6 +62,15 @@ func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
 	}
 	return err
 }
+
+// away says that there is nobody to ask again.
+func away(err error) bool {
+	var e *desk.Error
+	return errors.As(err, &e) && e.Code == AwayCode
+}
+
+// AwayCode is the code of an error that says the database cannot be reached.
+const AwayCode = "database_away"
 
 func (s *Store) appendTo(ctx context.Context, bucket int, b *desk.Batch) error {
 	if len(b.Keyed) == 0 && len(b.Rows) < len(insertRows) {

@@ -72,6 +72,7 @@ type Store struct {
 	Changed func()
 
 	writes atomic.Int64  // transactions so far
+	told   chan struct{} // has room for one: there are events of which no other node knows
 	broken chan struct{} // closed when a flush failed
 	breaks sync.Once
 
@@ -89,7 +90,7 @@ type stmtKey struct {
 func New(d Dialect, read, write *sql.DB) *Store {
 	return &Store{
 		dialect: d, traits: d.Traits(), read: read, write: write, Changed: func() {},
-		stmts: map[stmtKey]*sql.Stmt{}, broken: make(chan struct{}),
+		stmts: map[stmtKey]*sql.Stmt{}, broken: make(chan struct{}), told: make(chan struct{}, 1),
 	}
 }
 
@@ -180,6 +181,9 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-s.broken:
 			return s.whole()
+		case <-s.told:
+			s.nudge(ctx)
+			continue
 		case <-tick.C:
 		}
 		now := s.writes.Load()
@@ -197,6 +201,27 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// nudge tells the other nodes of new events, some at a time. It is not part of
+// the transactions that append them: PostgreSQL lets only one transaction that
+// notifies commit at a time, and nobody depends on being told.
+func (s *Store) nudge(ctx context.Context) {
+	if s.traits.Nudge == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, _ = s.write.ExecContext(ctx, s.traits.Nudge) // they look for themselves, a moment later
+	pause := time.NewTimer(nudgeApart)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+	}
+}
+
+// nudgeApart is the least time between two nudges.
+const nudgeApart = 30 * time.Millisecond
 
 // missing says that there was no row.
 func missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }

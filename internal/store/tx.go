@@ -88,6 +88,10 @@ func (s *Store) once(ctx context.Context, do func(*tx) error) error {
 	}
 	if x.told {
 		s.Changed()
+		select {
+		case s.told <- struct{}{}:
+		default: // the next nudge is theirs, too
+		}
 	}
 	for _, text := range x.fresh {
 		if _, err := s.prepared(ctx, s.write, text); err != nil {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -87,6 +88,16 @@ type Message struct {
 func Messages(t testing.TB, o Options) []Message {
 	t.Helper()
 	return Lines[Message](t, Must(t, o, "messages", "export", "--format", "jsonl"))
+}
+
+// TryMessages is Messages for a store that may not answer.
+func TryMessages(t testing.TB, o Options) ([]Message, error) {
+	t.Helper()
+	r := Exec(t, o, "messages", "export", "--format", "jsonl")
+	if r.Code != 0 {
+		return nil, fmt.Errorf("the export left with code %d: %s", r.Code, r.Stderr)
+	}
+	return Lines[Message](t, r.Stdout), nil
 }
 
 // Lines reads one JSON object a line.

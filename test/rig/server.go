@@ -20,7 +20,11 @@ import (
 
 // Options say how the binary is run.
 type Options struct {
-	Data  string   // the data folder; --data
+	Data     string // the data folder; --data
+	Database string // the URL of a PostgreSQL as the application's role; "" is SQLite in the data folder
+	Migrate  string // the same as the role that owns the tables; "" leaves the schema alone when Database is given
+	Tenant   string // for commands; "" is the default one
+
 	Env   []string // added to the environment
 	Args  []string // added to the command line
 	Wrap  []string // a program that runs the binary, such as strace with its flags
@@ -57,6 +61,17 @@ func (o Options) environ() []string {
 	env := slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "AFTERBEEP_") })
 	if o.Teeth != "" {
 		env = append(env, "AFTERBEEP_TEETH="+o.Teeth)
+	}
+	if o.Database != "" { // in the environment: everybody may read a command line
+		env = append(env, "AFTERBEEP_DATABASE="+o.Database)
+		if o.Migrate != "" {
+			env = append(env, "AFTERBEEP_MIGRATE_DATABASE="+o.Migrate)
+		} else {
+			env = append(env, "AFTERBEEP_NO_MIGRATE=true")
+		}
+	}
+	if o.Tenant != "" {
+		env = append(env, "AFTERBEEP_TENANT="+o.Tenant)
 	}
 	return append(env, o.Env...)
 }

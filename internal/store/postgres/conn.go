@@ -48,8 +48,9 @@ func settings(url string, o Options) (*pgx.ConnConfig, error) {
 
 // connector makes connections that know whether their last commit is in doubt.
 type connector struct {
-	cfg *pgx.ConnConfig
-	o   Options
+	cfg  *pgx.ConnConfig
+	o    Options
+	lost *atomic.Int64 // how often a connection was lost
 }
 
 // Driver is pgx's.
@@ -68,11 +69,12 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := c.lost.Load()
 	own, ok := base.(*stdlib.Conn)
 	if !ok {
 		return nil, errors.New("pgx gave a connection of another kind")
 	}
-	return &conn{Conn: own, doubt: doubt, fault: c.o.fault}, nil
+	return &conn{Conn: own, doubt: doubt, lost: c.lost, born: before, fault: c.o.fault}, nil
 }
 
 // doubtful: the server stopped waiting for its standbys, and committed all the
@@ -126,7 +128,9 @@ const leastVersion = 150000
 type conn struct {
 	*stdlib.Conn
 	doubt *atomic.Bool
-	stale bool // what it is connected to no longer takes writes
+	lost  *atomic.Int64
+	born  int64 // what lost was when the connection was made
+	stale bool  // what it is connected to no longer takes writes
 	fault func(query string) string
 }
 
@@ -178,6 +182,25 @@ func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, erro
 	return transaction{t, c}, nil
 }
 
+// ResetSession looks at a connection before it is used again. When one was lost,
+// the others lead to the same dead server as a rule, and nobody is to find that
+// out by waiting for each of them.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if c.stale || c.born != c.lost.Load() {
+		return driver.ErrBadConn
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingWait)
+	defer cancel()
+	err := c.Conn.ResetSession(ctx)
+	if err != nil {
+		c.lost.Add(1)
+	}
+	return err
+}
+
+// pingWait is how long a connection that rested may take to say that it is there.
+const pingWait = 2 * time.Second
+
 // IsValid keeps a connection out of the pool that leads to a server which was
 // the primary once.
 func (c *conn) IsValid() bool { return !c.stale && !c.Conn.Conn().IsClosed() }
@@ -185,6 +208,9 @@ func (c *conn) IsValid() bool { return !c.stale && !c.Conn.Conn().IsClosed() }
 func (c *conn) look(err error) {
 	if code(err) == "25006" {
 		c.stale = true
+	}
+	if err != nil && c.Conn.Conn().IsClosed() {
+		c.lost.Add(1)
 	}
 }
 
@@ -200,6 +226,7 @@ func (t transaction) Commit() error {
 	}
 	t.c.doubt.Store(false)
 	if err := t.Tx.Commit(); err != nil {
+		t.c.look(err)
 		return err
 	}
 	if t.c.doubt.Load() {

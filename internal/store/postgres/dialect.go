@@ -86,7 +86,7 @@ func answer(e *pgconn.PgError, err error, committing bool) error {
 	case e.Code == "57014":
 		return desk.Wrap(desk.Unstored, "database_slow", "the database was too slow", err)
 	case class == "57", class == "08", class == "58":
-		return desk.Wrap(desk.Unstored, "database_away", "the database is not there", err)
+		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	case class == "28", class == "3D":
 		return desk.Wrap(desk.Unstored, "database_refuses", "the database does not let this role in; check the name and the password in its URL", err)
 	case e.Code == "42501":
@@ -105,7 +105,7 @@ func network(err error, committing bool) error {
 	)
 	switch {
 	case errors.As(err, &connecting), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrTxDone), pgconn.SafeToRetry(err):
-		return desk.Wrap(desk.Unstored, "database_away", "the database is not there", err)
+		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	case committing:
 		return desk.Wrap(desk.Unknown, "commit_lost", "the connection to the database was lost while it was writing", err)
 	case errors.Is(err, context.Canceled):
@@ -113,7 +113,7 @@ func network(err error, committing bool) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return desk.Wrap(desk.Unstored, "database_slow", "the database was too slow", err)
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return desk.Wrap(desk.Unstored, "database_away", "the database is not there", err)
+		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	}
 	return err
 }

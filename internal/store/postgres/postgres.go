@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,7 +57,9 @@ func (o Options) withDefaults() Options {
 func Open(ctx context.Context, o Options) (*store.Store, error) {
 	o = o.withDefaults()
 	if !o.NoMigrate {
-		if _, _, err := Migrate(ctx, o); err != nil {
+		// A newer schema is no error yet: during an upgrade it may be one that this
+		// program can work with.
+		if from, to, err := Migrate(ctx, o); err != nil && from <= to {
 			return nil, err
 		}
 	}
@@ -96,7 +99,7 @@ func pool(url string, o Options, n int, params map[string]string) (*sql.DB, erro
 			cfg.RuntimeParams[k] = v
 		}
 	}
-	db := sql.OpenDB(connector{cfg, o})
+	db := sql.OpenDB(connector{cfg, o, new(atomic.Int64)})
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	db.SetConnMaxLifetime(time.Hour) // a load balancer may want them back

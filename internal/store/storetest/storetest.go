@@ -25,6 +25,9 @@ func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
 		"a batch is there whole after it is acknowledged":              appended,
 		"one key is one message":                                       oneKey,
+		"one key on several nodes at once is one message":              oneKeyAtOnce,
+		"several nodes sort every message once":                        manySorters,
+		"batches of several nodes are listed in order":                 overlapping,
 		"a key with another message is a conflict":                     otherBody,
 		"keys are forgotten when their time is over":                   forgotten,
 		"messages show before they are sorted and once after":          shows,
