@@ -116,15 +116,25 @@ type bar struct{ b *progressbar.ProgressBar }
 
 // bar makes one for so many bytes; -1 when nobody knows how many.
 func (c *cli) bar(what string, size int64) *bar {
+	return c.drawn(what, size, progressbar.OptionShowBytes(true))
+}
+
+// tally makes one that counts rows.
+func (c *cli) tally(what string) *bar {
+	return c.drawn(what, -1, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"))
+}
+
+// drawn is a bar where somebody sees it.
+func (c *cli) drawn(what string, size int64, more ...progressbar.Option) *bar {
 	f, isFile := c.err.(*os.File)
 	if !isFile || !xterm.IsTerminal(int(f.Fd())) {
 		return &bar{}
 	}
-	return &bar{progressbar.NewOptions64(size,
-		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30),
+	return &bar{progressbar.NewOptions64(size, append(
+		more,
+		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
 		progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(refresh),
-	)}
+	)...)}
 }
 
 // set says how far it is. A bar that cannot be drawn stops nothing.

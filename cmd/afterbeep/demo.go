@@ -45,7 +45,11 @@ func (c *cli) runDemo(cmd *cobra.Command) (err error) {
 	if !cmd.Flags().Changed("log-level") {
 		s.LogLevel = "warn" // what it has to say is on standard output
 	}
-	// A folder that only a variable or a file names may be a real one.
+	// A database or a folder that only a variable or a file names may be a real one.
+	if s.Database != "" && !cmd.Flags().Changed("database") {
+		s.Database, s.MigrateDatabase = "", ""
+		c.note("The demo leaves the database alone; put --database \"\" behind the commands that it shows.")
+	}
 	if !cmd.Flags().Changed("data") {
 		if s.Data, err = os.MkdirTemp("", "afterbeep-demo-"); err != nil {
 			return err

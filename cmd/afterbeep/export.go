@@ -55,6 +55,7 @@ A file is complete or not there: it is written under another name first.`,
 		}),
 	}
 	f.flags(cmd)
+	f.words(cmd)
 	cmd.Flags().Lookup("limit").Usage = "the most that is written, newest first; 0 writes all"
 	c.formatFlags(cmd, &format, "jsonl")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to `FILE` instead of standard output")

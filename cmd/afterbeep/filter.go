@@ -14,8 +14,8 @@ import (
 
 // filter is what lists of messages and threads can be narrowed by.
 type filter struct {
-	since, caller, channel, state string
-	limit                         int
+	since, caller, channel, state, text string
+	limit                               int
 }
 
 func (f *filter) flags(cmd *cobra.Command) {
@@ -31,11 +31,17 @@ func (f *filter) flags(cmd *cobra.Command) {
 	}
 }
 
+// words is for lists that can be searched.
+func (f *filter) words(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.text, "text", "", "only those with all of these `WORDS` in their text, name or number; parts of a Chinese text and the last digits of a number are found, too")
+}
+
 // query is the filter in the words of the domain.
 func (f *filter) query(ctx context.Context, a *app.App, t desk.Tenant, now time.Time) (q desk.Query, err error) {
 	if f.limit < 0 {
 		return q, wrong("--limit is %d; take a number of rows, or 0 for all", f.limit)
 	}
+	q.Text = f.text
 	if q.Since, err = since(f.since, now); err != nil {
 		return q, err
 	}

@@ -200,7 +200,7 @@ func TestTheCommandsOfThePlanAreThere(t *testing.T) {
 	for _, want := range strings.Split("serve,demo,app create,app list,app set,app rotate,app disable,app enable,"+
 		"channel create,channel list,channel set,channel disable,channel enable,tenant create,tenant list,leave,"+
 		"messages list,messages show,messages export,threads list,threads show,threads close,"+
-		"backup,restore,doctor,config,version", ",") {
+		"backup,restore,move,migrate,database shards,doctor,config,version", ",") {
 		if !have[want] {
 			t.Errorf("there is no command %q", want)
 		}

@@ -31,7 +31,8 @@ func (c *cli) messagesList() *cobra.Command {
 		Short: "List messages, newest first",
 		Example: `  afterbeep messages list --since 24h
   afterbeep messages list --caller 13866667777 --state new
-  afterbeep messages list --channel Website --since 7d --json`,
+  afterbeep messages list --channel Website --since 7d --json
+  afterbeep messages list --text "退款 4711"`,
 		Args: takes(),
 		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
 			if format == "table" && !c.json && !cmd.Flags().Changed("limit") {
@@ -47,6 +48,7 @@ func (c *cli) messagesList() *cobra.Command {
 		}),
 	}
 	f.flags(cmd)
+	f.words(cmd)
 	c.formatFlags(cmd, &format, "table")
 	return cmd
 }
@@ -75,7 +77,7 @@ func (c *cli) write(ctx context.Context, k task, w io.Writer) (n int, err error)
 		return 0, err
 	}
 	all := pages[desk.Listed]{
-		read:  k.a.Store.Messages,
+		read:  k.a.Messages,
 		id:    func(m desk.Listed) desk.ID { return m.ID },
 		limit: k.f.limit,
 	}
@@ -86,6 +88,9 @@ func (c *cli) write(ctx context.Context, k task, w io.Writer) (n int, err error)
 		}
 		return s.rows(rows)
 	})
+	if n == 0 && damaged != nil {
+		return 0, damaged // "No messages." would be a lie
+	}
 	if err := s.end(); err != nil {
 		return n, err
 	}

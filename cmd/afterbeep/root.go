@@ -48,7 +48,7 @@ func (c *cli) root() *cobra.Command {
 
 A client written for Huawei Cloud AICC leaves them here (tokenByAkSk, applyToken,
 doLeaveMessage); nothing that was acknowledged is lost; staff read and close
-them. Everything is stored in one data folder.`,
+them. Everything is stored in one data folder, or in a PostgreSQL (--database).`,
 		Example: `  afterbeep demo                 try it: a server, some messages, three curl lines
   afterbeep serve                run the server on ./afterbeep-data
   afterbeep messages list        read what was left`,
@@ -60,7 +60,7 @@ them. Everything is stored in one data folder.`,
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.file, "config", "", "settings `FILE` in YAML [AFTERBEEP_CONFIG]")
 	flags.StringVar(&c.tenant, "tenant", "", "tenant by `NAME` [AFTERBEEP_TENANT] (default \"default\")")
-	addSettings(flags, "data")
+	addSettings(flags, "data", "database")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrong("%s", err.Error()) })
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run it:"},
@@ -72,7 +72,7 @@ them. Everything is stored in one data folder.`,
 		"run":   {c.serve(), c.demo()},
 		"desk":  {c.messages(), c.threads(), c.leave()},
 		"admin": {c.app(), c.channel(), c.tenants(), c.config()},
-		"care":  {c.backup(), c.restore(), c.doctor(), c.version()},
+		"care":  {c.backup(), c.restore(), c.move(), c.migrate(), c.database(), c.doctor(), c.version()},
 	} {
 		for _, cmd := range commands {
 			cmd.GroupID = group

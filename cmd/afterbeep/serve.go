@@ -19,14 +19,16 @@ func (c *cli) serve() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server on one data folder until SIGTERM or Ctrl-C, which let what is
-under way come to its end; a second one ends the process at once.
+		Long: `Run the server on one data folder, or on a PostgreSQL that other servers may share,
+until SIGTERM or Ctrl-C, which let what is under way come to its end; a second one
+ends the process at once.
 
 Every setting is a flag, a variable (in brackets) or a key of the settings file;
 flags win over variables, variables over the file. "afterbeep config" shows which
 values hold and where they come from. Logs are JSON on standard error.`,
 		Example: `  afterbeep serve
   afterbeep serve --listen 0.0.0.0:8080 --data /var/lib/afterbeep
+  afterbeep serve --database postgres://afterbeep@db.example.com/afterbeep --no-migrate
   AFTERBEEP_LIMITS_PER_CALL_ID=60 afterbeep serve --config /etc/afterbeep.yaml`,
 		Args: takes(),
 		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
@@ -41,12 +43,12 @@ values hold and where they come from. Logs are JSON on standard error.`,
 	return cmd
 }
 
-// others are the flags of all settings but the data folder's, which every
-// command has.
+// others are the flags of all settings but those that every command has: where
+// the data is.
 func others() []string {
 	var names []string
 	for _, e := range config.Describe() {
-		if e.Flag != "data" {
+		if e.Flag != "data" && e.Flag != "database" {
 			names = append(names, e.Flag)
 		}
 	}
@@ -60,7 +62,7 @@ func (c *cli) serveUntil(ctx context.Context, s config.Settings, ready func(app.
 		return err // Check has seen it; it is one of the four
 	}
 	log := slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level}))
-	err := app.Serve(ctx, s, log, ready)
+	err := app.Serve(ctx, s, build().Version, log, ready)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &fault{text: err.Error() + "; choose another with --listen or --ops-listen", code: exitError}
 	}
@@ -76,13 +78,16 @@ func (c *cli) serveUntil(ctx context.Context, s config.Settings, ready func(app.
 func (c *cli) greet(s config.Settings, at app.Addresses) {
 	always := slog.New(slog.NewJSONHandler(c.err, nil))
 	always.Info("listening", "http", at.HTTP, "ops", at.Ops, "version", build().Version)
-	folder, err := filepath.Abs(s.Data)
+	where, err := filepath.Abs(s.Data)
 	if err != nil {
-		folder = s.Data
+		where = s.Data
+	}
+	if s.Database != "" {
+		where = config.Redact(s.Database)
 	}
 	c.say("Afterbeep listens on http://%s%s", at.HTTP, s.BasePath)
 	c.say("metrics and health   http://%s", at.Ops)
-	c.say("data                 %s", term.Line(folder))
+	c.say("data                 %s", term.Line(where))
 	c.say(`
 Next:
   afterbeep app create --name "My server"%[1]s      a key and a secret for your server
@@ -91,8 +96,12 @@ Next:
 Ctrl-C lets everything come to its end.`, term.Line(dataFlag(s)))
 }
 
-// dataFlag is what other commands need to find the same folder.
+// dataFlag is what other commands need to find the same store; a URL, which may
+// have a password, they find in AFTERBEEP_DATABASE or in the settings file.
 func dataFlag(s config.Settings) string {
+	if s.Database != "" {
+		return ""
+	}
 	if s.Data == config.Defaults().Data {
 		return ""
 	}

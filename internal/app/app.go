@@ -6,6 +6,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/auth"
@@ -21,6 +22,7 @@ import (
 type App struct {
 	Store    *store.Store
 	Handling *handling.Desk
+	finder   *store.Finder
 }
 
 // Damaged names rows that are not shown because they are not what was written.
@@ -33,7 +35,7 @@ func Open(ctx context.Context, s config.Settings) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &App{Store: st, Handling: handling.New(st, time.Now)}, nil
+	return &App{Store: st, Handling: handling.New(st, time.Now), finder: finder(s, st)}, nil
 }
 
 func options(s config.Settings) sqlite.Options {
@@ -41,7 +43,7 @@ func options(s config.Settings) sqlite.Options {
 }
 
 // Close closes the store.
-func (a *App) Close() error { return a.Store.Close() }
+func (a *App) Close() error { return errors.Join(a.finder.Index.Close(), a.Store.Close()) }
 
 // CallerKeys are the normalised forms of a number as somebody typed it, read in
 // the region of each of the tenant's channels, or of one.

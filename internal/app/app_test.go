@@ -121,7 +121,7 @@ func TestAServerStartsIsReadyAndLeavesNothingRunning(t *testing.T) {
 	at := make(chan Addresses, 1)
 	ended := make(chan error, 1)
 	s := settings(t)
-	go func() { ended <- Serve(ctx, s, slog.New(slog.DiscardHandler), func(a Addresses) { at <- a }) }()
+	go func() { ended <- Serve(ctx, s, "test", slog.New(slog.DiscardHandler), func(a Addresses) { at <- a }) }()
 	var ops string
 	select {
 	case a := <-at:
@@ -134,7 +134,7 @@ func TestAServerStartsIsReadyAndLeavesNothingRunning(t *testing.T) {
 			t.Errorf("%s: %q lacks %q", path, body, want)
 		}
 	}
-	if err := Serve(ctx, s, slog.New(slog.DiscardHandler), func(Addresses) {}); desk.KindOf(err) != desk.Conflict {
+	if err := Serve(ctx, s, "test", slog.New(slog.DiscardHandler), func(Addresses) {}); desk.KindOf(err) != desk.Conflict {
 		t.Errorf("a second server on the folder: %v", err)
 	}
 	stop()

@@ -8,20 +8,38 @@ import (
 	"strings"
 	"time"
 
+	"github.com/afterbeep/afterbeep/internal/archive"
 	"github.com/afterbeep/afterbeep/internal/config"
+	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/store/sqlite"
 )
 
-// Backup writes a consistent, verified copy of the store to file while a server
-// may run on it.
+// Backup writes a consistent, verified copy of the data folder to file while a
+// server may run on it. A PostgreSQL is backed up by Export.
 func Backup(ctx context.Context, s config.Settings, file string, progress func(done, total int64)) error {
 	_, err := sqlite.Backup(ctx, s.Data, file, options(s), progress)
 	return err
 }
 
-// Restore puts a backup into an empty data folder.
-func Restore(ctx context.Context, s config.Settings, file string) error {
-	_, err := sqlite.Restore(ctx, file, s.Data, options(s))
+// Restore puts a backup into an empty data folder or an empty PostgreSQL; which
+// form it has, its first bytes say. Progress is in rows, and only for archives.
+func Restore(ctx context.Context, s config.Settings, file string, progress func(done, total int64)) error {
+	form, err := archive.Recognise(file)
+	if err != nil {
+		return err
+	}
+	if form == archive.Portable {
+		p, err := here(s)
+		if err != nil {
+			return err
+		}
+		return imports(ctx, p, file, progress)
+	}
+	if s.Database != "" {
+		return desk.Errorf(desk.Invalid, "backup", "%s is a backup of a data folder; restore it into a folder (--data, without --database), and move that: "+
+			"afterbeep move --from sqlite:FOLDER --to postgres://…", file)
+	}
+	_, err = sqlite.Restore(ctx, file, s.Data, options(s))
 	return err
 }
 
@@ -41,6 +59,10 @@ const leastFree = 1 << 30
 func Doctor(ctx context.Context, s config.Settings) []Finding {
 	d := &doctor{set: s}
 	d.settings()
+	if s.Database != "" {
+		d.database(ctx)
+		return d.found
+	}
 	if !d.folder() {
 		return d.found
 	}
@@ -119,26 +141,29 @@ func (d *doctor) store(ctx context.Context) {
 	} else {
 		d.ok("integrity", "%s finds every page and index sound", Engine())
 	}
+	if err := a.Store.Complete(ctx); err != nil {
+		d.wrong("whole", "run the move or the restore again", "%v", err)
+	}
 	d.writable(ctx, a)
-	d.rows(ctx, a)
+	d.rows(ctx, a, sqlite.Served(d.set.Data))
 	d.clock(ctx, a)
 }
 
 func (d *doctor) writable(ctx context.Context, a *App) {
 	if err := a.Store.Probe(ctx, time.Now()); err != nil {
-		d.wrong("writing", "make the disk writable again", "%v", err)
+		d.wrong("writing", "make the disk writable again, or the database one that takes writes", "%v", err)
 		return
 	}
 	d.ok("writing", "a row was written and flushed")
 }
 
-func (d *doctor) rows(ctx context.Context, a *App) {
+func (d *doctor) rows(ctx context.Context, a *App, served bool) {
 	r, err := a.Store.Check(ctx, func(int64) {})
 	switch {
 	case err != nil:
 		d.wrong("hashes", "restore the newest backup into a new folder", "%v", err)
 	case len(r.Damaged) > 0:
-		d.wrong("hashes", "restore these rows from a backup: afterbeep restore --data NEW FILE, then look there",
+		d.wrong("hashes", "restore these rows from a backup: restore it into a new place, then look there",
 			"%d damaged: %s", len(r.Damaged), strings.Join(r.Damaged[:min(len(r.Damaged), 20)], ", "))
 	default:
 		d.ok("hashes", "%d messages, %d threads, %d events and %d waiting messages are what was written", r.Messages, r.Threads, r.Events, r.Waiting)
@@ -147,7 +172,7 @@ func (d *doctor) rows(ctx context.Context, a *App) {
 		d.wrong("set aside", "afterbeep messages list --state aside shows those that can be read; the others are in a backup, if anywhere",
 			"%d messages could not be sorted: %s", r.Aside, strings.Join(r.Reasons[:min(len(r.Reasons), 20)], ", "))
 	}
-	if r.Waiting > 0 && !sqlite.Served(d.set.Data) {
+	if r.Waiting > 0 && !served {
 		d.wrong("waiting", "start \"afterbeep serve\"", "%d messages wait to be sorted and no server runs", r.Waiting)
 	}
 }

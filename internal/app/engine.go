@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/afterbeep/afterbeep/internal/config"
 	"github.com/afterbeep/afterbeep/internal/desk"
@@ -13,14 +14,31 @@ import (
 // openStore opens what the settings name: a PostgreSQL, or SQLite in the data
 // folder.
 func openStore(ctx context.Context, s config.Settings) (*store.Store, error) {
-	if s.Database == "" {
-		return sqlite.Open(ctx, s.Data, options(s))
-	}
-	o, err := shared(s)
+	st, err := openEngine(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, o)
+	// One that a move or a restore has not finished is nobody's yet.
+	if err := st.Complete(ctx); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
+}
+
+func openEngine(ctx context.Context, s config.Settings) (*store.Store, error) {
+	if s.Database != "" {
+		o, err := shared(s)
+		if err != nil {
+			return nil, err
+		}
+		return postgres.Open(ctx, o)
+	}
+	if s.NoMigrate {
+		if err := sqlite.Current(ctx, s.Data, options(s)); err != nil {
+			return nil, err
+		}
+	}
+	return sqlite.Open(ctx, s.Data, options(s))
 }
 
 // shared is how the settings open a PostgreSQL.

@@ -24,6 +24,8 @@ type meters struct {
 	answers                     *prometheus.CounterVec
 	latency                     *prometheus.HistogramVec
 	security                    *prometheus.CounterVec
+	events, unread              *prometheus.CounterVec
+	batch                       *prometheus.HistogramVec
 }
 
 func newMeters(st *store.Store) *meters {
@@ -49,8 +51,15 @@ func newMeters(st *store.Store) *meters {
 		security: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "afterbeep", Name: "security_events_total", Help: "Credentials that no honest client sends.",
 		}, []string{"reason"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "afterbeep", Name: "reader_events_total", Help: "Events of the log that a reader has worked through.",
+		}, []string{"reader"}),
+		unread: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "afterbeep", Name: "reader_failures_total", Help: "Batches that a reader has to try again.",
+		}, []string{"reader"}),
+		batch: prometheus.NewHistogramVec(histogram("reader_batch_seconds", "Time of a reader's batch."), []string{"reader"}),
 	}
-	m.registry.MustRegister(m.messages, m.flushes, m.failures, m.flush, m.slice, m.placed, m.cut, m.answers, m.latency, m.security,
+	m.registry.MustRegister(m.messages, m.flushes, m.failures, m.flush, m.slice, m.placed, m.cut, m.answers, m.latency, m.security, m.events, m.unread, m.batch,
 		backlog{st}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -48,20 +48,23 @@ func (n *node) allowed() error {
 	}
 }
 
-// join takes a number.
-func join(ctx context.Context, s config.Settings, st *store.Store, log *slog.Logger) (*node, error) {
-	n := &node{st: st, log: log, Node: store.Node{Holder: rand.Text(), Address: s.Listen}}
-	if s.Database == "" {
-		return n, nil
+func newNode(s config.Settings, st *store.Store, version string, log *slog.Logger) *node {
+	return &node{st: st, log: log, Node: store.Node{Holder: rand.Text(), Version: version, Address: s.Listen}}
+}
+
+// join takes a number where there may be other nodes.
+func (n *node) join(ctx context.Context, shared bool) error {
+	if !shared {
+		return nil
 	}
-	if err := sameTime(ctx, st); err != nil {
-		return nil, err
+	if err := sameTime(ctx, n.st); err != nil {
+		return err
 	}
 	if err := n.take(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	log.Info("node", "number", n.Number)
-	return n, nil
+	n.log.Info("node", "number", n.Number)
+	return nil
 }
 
 // mostSkew is how far a node's clock may be from the database's: what tokens

@@ -31,7 +31,7 @@ type Addresses struct{ HTTP, Ops string }
 // end: not ready → no new connections → the requests that are here → the
 // journal → the store. It returns an error, quickly, when a flush fails: then
 // nobody knows what the disk holds, and going on would be a lie.
-func Serve(ctx context.Context, s config.Settings, log *slog.Logger, ready func(Addresses)) error {
+func Serve(ctx context.Context, s config.Settings, version string, log *slog.Logger, ready func(Addresses)) error {
 	release, err := claim(s)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func Serve(ctx context.Context, s config.Settings, log *slog.Logger, ready func(
 	if err != nil {
 		return err
 	}
-	h, err := build(ctx, s, st, log)
+	h, err := build(ctx, s, newNode(s, st, version, log), log)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
@@ -62,10 +62,12 @@ func tune() {
 
 // house is every room of a running server.
 type house struct {
-	set      config.Settings
-	log      *slog.Logger
-	store    *store.Store
-	node     *node
+	set     config.Settings
+	log     *slog.Logger
+	store   *store.Store
+	node    *node
+	absence *absence
+	*following
 	keeper   *auth.Keeper
 	intake   *intake.Intake
 	sorter   *sorting.Sorter
@@ -77,16 +79,16 @@ type house struct {
 	gate     *web.Gate // set before anybody comes in
 }
 
-func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Logger) (*house, error) {
-	n, err := join(ctx, s, st, log)
-	if err != nil {
+func build(ctx context.Context, s config.Settings, n *node, log *slog.Logger) (*house, error) {
+	st := n.st
+	if err := n.join(ctx, s.Database != ""); err != nil {
 		return nil, err
 	}
 	last, err := st.LastID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	h := &house{set: s, log: log, store: st, node: n, meters: newMeters(st), draining: make(chan struct{})}
+	h := &house{set: s, log: log, store: st, node: n, absence: newAbsence(st, log), meters: newMeters(st), draining: make(chan struct{})}
 	h.keeper = auth.New(st, auth.Settings{
 		AccessTTL: s.AccessTTL, SnapshotMaxAge: s.SnapshotMaxAge,
 		WrongSecrets: s.Limits.WrongSecrets, TokensPerMinute: s.Limits.TokensPerMinute,
@@ -100,10 +102,13 @@ func build(ctx context.Context, s config.Settings, st *store.Store, log *slog.Lo
 	h.intake = intake.New(st, desk.NewSequence(n.Number, last, time.Now), time.Now, intake.Settings{
 		Batch: s.Intake.Batch, Queue: s.Intake.Queue, Linger: s.Intake.Linger,
 		MaxWait: s.Intake.MaxWait, AckTimeout: s.Intake.AckTimeout,
-		Writers: committers(s), Crowd: func() int { return h.gate.Open() }, Allowed: n.allowed, Observe: h.flushed,
+		Writers: committers(s), Crowd: func() int { return h.gate.Open() }, Allowed: h.allowed, Observe: h.flushed,
 	})
 	n.intake = h.intake
 	h.sorter.Taken = h.intake.Taken
+	if err := h.follow(); err != nil {
+		return nil, err
+	}
 	h.meters.watch(h.intake)
 	surface := aicc.New(aicc.Parts{
 		Keeper: h.keeper, Intake: h.intake, Base: s.BasePath, Draining: h.draining, Log: log,
@@ -142,9 +147,18 @@ func (h *house) region(ctx context.Context, tenant desk.TenantID, channel desk.C
 
 func (h *house) flushed(messages int, took time.Duration, err error) {
 	h.meters.flushed(messages, took, err)
+	h.absence.flushed(err)
 	if err == nil {
 		h.sorter.Wake()
 	}
+}
+
+// allowed says why no message may be taken at the moment.
+func (h *house) allowed() error {
+	if err := h.absence.allowed(); err != nil {
+		return err
+	}
+	return h.node.allowed()
 }
 
 func (h *house) probe(ctx context.Context) error { return h.store.Probe(ctx, time.Now()) }
@@ -164,7 +178,7 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 	defer stop()
 	group, failed := errgroup.WithContext(rooms)
 	for _, run := range []func(context.Context) error{
-		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.node.Run, h.keepHouse,
+		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.node.Run, h.absence.Run, h.feed.Run, h.search.Run, h.keepHouse,
 	} {
 		group.Go(func() error { return run(failed) })
 	}
@@ -181,6 +195,7 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 	}
 	stop()
 	err = group.Wait()
+	h.following.close(h.log)
 	h.node.leave(context.WithoutCancel(ctx))
 	return err
 }

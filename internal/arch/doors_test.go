@@ -9,7 +9,7 @@ import (
 const anything = "…"
 
 // doors lists, for each package, which packages of ours it may import. The
-// features (intake, sorting, handling, auth) know the domain and nothing
+// features (intake, sorting, handling, readers, auth) know the domain and nothing
 // sideways; what they need of the store they state as an interface of theirs.
 // Only app sees everything, and only cmd sees app. A new package begins here.
 var doors = map[string][]string{
@@ -17,16 +17,20 @@ var doors = map[string][]string{
 	"internal/teeth":  {},
 	"internal/term":   {},
 	"internal/number": {"internal/desk"},
+	"internal/search": {"internal/desk"},
 
 	"internal/intake":   {"internal/desk", "internal/number", "internal/teeth"},
 	"internal/sorting":  {"internal/desk", "internal/number", "internal/teeth"},
 	"internal/handling": {"internal/desk", "internal/number", "internal/teeth"},
 	"internal/auth":     {"internal/desk", "internal/number", "internal/teeth"},
+	"internal/readers":  {"internal/desk", "internal/teeth"},
 
-	"internal/store":           {"internal/desk", "internal/number", "internal/teeth"},
-	"internal/store/sqlite":    {"internal/desk", "internal/teeth", "internal/store"},
+	"internal/store":           {"internal/desk", "internal/number", "internal/search", "internal/teeth"},
+	"internal/store/sqlite":    {"internal/desk", "internal/search", "internal/teeth", "internal/store"},
 	"internal/store/postgres":  {"internal/desk", "internal/teeth", "internal/store"},
-	"internal/store/storetest": {"internal/desk", "internal/number", "internal/intake", "internal/sorting", "internal/handling", "internal/store"},
+	"internal/store/storetest": {"internal/desk", "internal/number", "internal/intake", "internal/sorting", "internal/handling", "internal/search", "internal/store"},
+
+	"internal/archive": {"internal/desk", "internal/store"},
 
 	"internal/web":    {"internal/desk", "internal/teeth"},
 	"internal/aicc":   {"internal/desk", "internal/web", "internal/auth", "internal/teeth"},
@@ -54,6 +58,7 @@ var keys = []struct {
 	{"github.com/jackc/pgx/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
 	{"github.com/pressly/goose/...", []string{"internal/store"}, "the schema belongs to the store"},
 	{"github.com/nyaruka/phonenumbers/...", []string{"internal/number"}, "numbers are read in one place"},
+	{"golang.org/x/text/...", []string{"internal/search"}, "texts are made alike in one place, and kept as they were sent everywhere else"},
 	{"github.com/spf13/cobra/...", []string{"cmd"}, "the command line is cmd's"},
 	{"github.com/prometheus/...", []string{"internal/app", "internal/web", "internal/aicc"}, "packages count through small hooks; the registry is app's"},
 	{"go.yaml.in/yaml/...", []string{"internal/config"}, "settings are read in one place"},

@@ -15,7 +15,7 @@ import (
 // is injected; calling it is not.
 var timeless = []string{
 	"internal/desk", "internal/number", "internal/intake", "internal/sorting",
-	"internal/handling", "internal/auth",
+	"internal/handling", "internal/auth", "internal/readers", "internal/search",
 }
 
 // chance lists the calls that may be made in a timeless room all the same.

@@ -18,7 +18,11 @@ var shared = map[string]string{
 	"journal":          "a row is a batch of messages of several tenants; each message in it names its own",
 	"probe":            "the row that readiness writes to",
 	"node":             "the numbers of the servers themselves",
+	"mark":             "what the store says about itself: that it is half-filled",
 	"goose_db_version": "the schema's own version",
+	"words":            "SQLite's index of words: each word in it begins with its tenant",
+	"slice":            "the files of SQLite's index of words",
+	"about":            "the version of SQLite's index of words",
 	"compat":           "how old a program may be that works with this schema",
 	"sqlite_master":    "SQLite's list of tables",
 	"sqlite_schema":    "SQLite's list of tables",
@@ -31,6 +35,7 @@ var system = map[string]struct{ table, reason string }{
 	"Tenants":   {"tenant", "the list of tenants itself"},
 	"addTenant": {"tenant", "the number of the next tenant"},
 	"Revision":  {"revision", "one number for all of them: has anything changed that the hot path holds?"},
+	"Heads":     {"counter", "how far each tenant's events go: readers and live screens wait for more"},
 	"Backlog":   {"aside", "a metric of the whole installation: how much was set aside"},
 }
 

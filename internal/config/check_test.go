@@ -119,6 +119,22 @@ func TestEverySettingIsDescribedAndItsDescriptionIsTrue(t *testing.T) {
 	}
 }
 
+func TestTheDocumentationListsEverySettingAsItIs(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range Describe() {
+		standard := "`" + e.Default + "`"
+		if e.Default == "" {
+			standard = "empty"
+		}
+		if row := "| `" + e.Key + "` | `" + e.Env + "` | " + standard + " | " + e.Range() + " |"; !strings.Contains(string(raw), strings.ReplaceAll(row, "|  |", "| |")) {
+			t.Errorf("docs/operations.md has no row %q", row)
+		}
+	}
+}
+
 // Every setting is changed through each of its three doors, by its documented
 // name, and read back.
 func TestEverySettingCanBeSetByFileVariableAndFlag(t *testing.T) {

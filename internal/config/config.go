@@ -20,7 +20,7 @@ type Settings struct {
 	Listen           string `yaml:"listen" env:"LISTEN" envDefault:"127.0.0.1:8080" unit:"host:port" help:"where integrators' servers call"`
 	OpsListen        string `yaml:"ops_listen" env:"OPS_LISTEN" envDefault:"127.0.0.1:8081" unit:"host:port" help:"where /metrics, /livez and /readyz answer; loopback only, unless ops_public says otherwise"`
 	OpsPublic        bool   `yaml:"ops_public" env:"OPS_PUBLIC" envDefault:"false" unit:"true or false" help:"allow ops_listen on an address that others can reach"`
-	Data             string `yaml:"data" env:"DATA" envDefault:"./afterbeep-data" unit:"folder" help:"where everything is stored, on a local disk; made when it is not there"`
+	Data             string `yaml:"data" env:"DATA" envDefault:"./afterbeep-data" unit:"folder" help:"where everything is stored, on a local disk; made when it is not there, and not used where database is set"`
 	Database         string `yaml:"database" env:"DATABASE" envDefault:"" secret:"url" unit:"postgres://…" help:"the PostgreSQL that everything is stored in, as the application's role; empty is SQLite in the data folder. Better in the variable or the file than in a flag, which everybody on the machine can read"`
 	MigrateDatabase  string `yaml:"migrate_database" env:"MIGRATE_DATABASE" envDefault:"" secret:"url" unit:"postgres://…" help:"the same database as the role that owns the tables; empty is the application's role, which is for trials"`
 	NoMigrate        bool   `yaml:"no_migrate" env:"NO_MIGRATE" envDefault:"false" unit:"true or false" help:"never bring the schema up to date; afterbeep migrate does, once for all nodes"`

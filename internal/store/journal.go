@@ -66,11 +66,20 @@ func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
 // away says that there is nobody to ask again.
 func away(err error) bool {
 	var e *desk.Error
-	return errors.As(err, &e) && e.Code == AwayCode
+	return errors.As(err, &e) && Away(e.Code)
 }
 
-// AwayCode is the code of an error that says the database cannot be reached.
-const AwayCode = "database_away"
+// AwayCode is the code of an error that says the database cannot be reached;
+// LostCode, that it went away in the middle; SlowCode, that it did not answer in
+// time.
+const (
+	AwayCode = "database_away"
+	LostCode = "commit_lost"
+	SlowCode = "database_slow"
+)
+
+// Away says whether an error's code means that the database is not there.
+func Away(code string) bool { return code == AwayCode || code == LostCode || code == SlowCode }
 
 func (s *Store) appendTo(ctx context.Context, bucket int, b *desk.Batch) error {
 	if len(b.Keyed) == 0 && len(b.Rows) < len(insertRows) {
@@ -258,12 +267,27 @@ func (s *Store) eachJournalRow(ctx context.Context, q desk.Query, do func(*store
 	if s.traits.Buckets > 1 {
 		slack = desk.Span(overlap)
 	}
-	for b := range s.traits.Buckets {
-		if err := s.eachRowOf(ctx, b, q, slack, do); err != nil {
-			return err
-		}
+	used, err := s.usedBuckets(ctx)
+	for i := 0; i < len(used) && err == nil; i++ {
+		err = s.eachRowOf(ctx, used[i], q, slack, do)
 	}
-	return nil
+	return err
+}
+
+// usedBuckets are those with something in them: none, as a rule. They are found
+// one after the other along the key, in one statement.
+func (s *Store) usedBuckets(ctx context.Context) ([]int, error) {
+	if s.traits.Buckets == 1 {
+		return []int{0}, nil
+	}
+	found, err := s.ask(ctx, `WITH RECURSIVE used (bucket) AS (
+			SELECT min(bucket) FROM journal
+			UNION ALL SELECT (SELECT min(j.bucket) FROM journal j WHERE j.bucket > used.bucket) FROM used WHERE used.bucket IS NOT NULL)
+		SELECT bucket FROM used WHERE bucket IS NOT NULL`)
+	return collect(found, err, func(sc scanner) (b int, err error) {
+		err = sc.Scan(&b)
+		return b, err
+	})
 }
 
 func (s *Store) eachRowOf(ctx context.Context, bucket int, q desk.Query, slack desk.ID, do func(*storedRow) bool) error {

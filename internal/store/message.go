@@ -92,45 +92,72 @@ func (s *Store) sorted(ctx context.Context, tenant desk.TenantID, q desk.Query) 
 
 // unsorted looks through the journal and what was set aside.
 func (s *Store) unsorted(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, error) {
-	var (
-		page    []desk.Listed
-		damaged *Damaged
-		keep    = func(r *storedRow, state desk.State) {
-			all, err := parseLines(r.Lines)
-			if err != nil || !r.intact() {
-				damaged = damaged.add("journal row", r.First)
-				return
-			}
-			for i := range slices.Backward(all) {
-				if matches(&all[i], tenant, q) {
-					page = append(page, desk.Listed{Message: all[i], State: state})
-				}
-			}
-			if q.Limit > 0 && len(page) > 8*q.Limit { // rows may overlap, so more are read than are needed
-				page = newest(page, q.Limit)
-			}
-		}
-	)
+	l := &look{tenant: tenant, q: q}
 	if q.State == "" || q.State == desk.Stored {
+		bucket, found := -1, 0
 		if err := s.eachJournalRow(ctx, q, func(r *storedRow) bool {
-			keep(r, desk.Stored)
-			return len(page) < q.Limit
+			if r.Bucket != bucket { // another bucket begins with what is newest in it
+				bucket, found = r.Bucket, 0
+			}
+			found += l.keep(r, desk.Stored)
+			return found < q.Limit
 		}); err != nil {
 			return nil, err
 		}
 	}
 	if q.State == "" || q.State == desk.Aside {
-		rows, err := s.query(ctx, tenant, `SELECT 0, id, id, messages, lines, hash FROM aside
-			WHERE tenant_id = $1 AND id >= $2 AND id < $3 ORDER BY id DESC LIMIT $4`, int64(since(q)), int64(below(q)), q.Limit)
-		aside, err := collect(rows, err, scanRow)
-		if err != nil {
+		if err := s.eachAside(ctx, tenant, q, func(r *storedRow) int { return l.keep(r, desk.Aside) }); err != nil {
 			return nil, err
 		}
-		for i := range aside {
-			keep(&aside[i], desk.Aside)
+	}
+	return l.page, l.damaged.err()
+}
+
+// look gathers what matches.
+type look struct {
+	tenant  desk.TenantID
+	q       desk.Query
+	page    []desk.Listed
+	damaged *Damaged
+}
+
+func (l *look) keep(r *storedRow, state desk.State) (found int) {
+	all, err := parseLines(r.Lines)
+	if err != nil || !r.intact() {
+		l.damaged = l.damaged.add("journal row", r.First)
+		return 0
+	}
+	for i := range slices.Backward(all) {
+		if matches(&all[i], l.tenant, l.q) {
+			l.page = append(l.page, desk.Listed{Message: all[i], State: state})
+			found++
 		}
 	}
-	return page, damaged.err()
+	if l.q.Limit > 0 && len(l.page) > 8*l.q.Limit { // rows may overlap, so more are read than are needed
+		l.page = newest(l.page, l.q.Limit)
+	}
+	return found
+}
+
+// eachAside goes through what was set aside, newest first, until there is enough.
+func (s *Store) eachAside(ctx context.Context, tenant desk.TenantID, q desk.Query, do func(*storedRow) (found int)) error {
+	const rows = 100
+	for at, found := below(q), 0; found < q.Limit; {
+		answer, err := s.query(ctx, tenant, `SELECT 0, id, id, messages, lines, hash FROM aside
+			WHERE tenant_id = $1 AND id >= $2 AND id < $3 ORDER BY id DESC LIMIT $4`, int64(since(q)), int64(at), rows)
+		aside, err := collect(answer, err, scanRow)
+		if err != nil {
+			return err
+		}
+		for i := range aside {
+			found += do(&aside[i])
+		}
+		if len(aside) < rows {
+			return nil
+		}
+		at = aside[len(aside)-1].First
+	}
+	return nil
 }
 
 func matches(m *desk.Message, tenant desk.TenantID, q desk.Query) bool {

@@ -113,16 +113,21 @@ func (s *Store) Grant(ctx context.Context, role string) error {
 	if !plainName.MatchString(role) {
 		return desk.Errorf(desk.Invalid, "role", "the role's name must be made of letters, digits, _ and -, so that it can be granted its rights; rename it")
 	}
-	found, err := s.ask(ctx, `SELECT table_name FROM information_schema.tables
+	tables, err := s.names(ctx, `SELECT table_name FROM information_schema.tables
 		WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE 'search%' ORDER BY table_name`)
-	tables, err := collect(found, err, func(sc scanner) (name string, err error) {
-		err = sc.Scan(&name)
-		return name, err
-	})
+	if err != nil {
+		return err
+	}
+	doors, err := s.names(ctx, `SELECT CAST(CAST(oid AS regprocedure) AS TEXT) FROM pg_proc
+		WHERE pronamespace = CAST(current_schema() AS regnamespace) AND proname LIKE 'search%' ORDER BY 1`)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, func(t *tx) error {
+		// Two who grant the same at once would trip over each other.
+		if _, err := t.run(ctx, `LOCK TABLE compat IN EXCLUSIVE MODE`); err != nil {
+			return err
+		}
 		for _, name := range tables {
 			rights := "SELECT, INSERT, UPDATE, DELETE"
 			if name == "goose_db_version" || name == "goose_lock" || name == "compat" {
@@ -132,7 +137,21 @@ func (s *Store) Grant(ctx context.Context, role string) error {
 				return err
 			}
 		}
+		for _, door := range doors {
+			if _, err := t.run(ctx, fmt.Sprintf(`GRANT EXECUTE ON FUNCTION %s TO "%s"`, door, role)); err != nil {
+				return err
+			}
+		}
 		return nil
+	})
+}
+
+// names asks the catalogue for some.
+func (s *Store) names(ctx context.Context, text string) ([]string, error) {
+	found, err := s.ask(ctx, text)
+	return collect(found, err, func(sc scanner) (name string, err error) {
+		err = sc.Scan(&name)
+		return name, err
 	})
 }
 

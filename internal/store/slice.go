@@ -192,6 +192,7 @@ func (s *Slice) Try(ctx context.Context, do func() error) error {
 		return s.t.s.judge(err, false)
 	}
 	if err := do(); err != nil {
+		s.t.scoped = false // whose transaction it is was undone, too
 		_, back := s.t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT try`)
 		if back != nil {
 			return fmt.Errorf("%w (and it could not be undone: %w)", err, s.t.s.judge(back, false))

@@ -42,9 +42,10 @@ type Traits struct {
 	// SkipLocked ends the query that finds the journal rows to take, ForUpdate the
 	// one that locks a counter. Empty where there is one writer anyway.
 	SkipLocked, ForUpdate string
-	// Tenant tells the database whose transaction this is; $1 is the tenant as
-	// text. Empty where the engine cannot hold a transaction to one tenant.
-	Tenant string
+	// Tenant is what tells the database whose transaction this is. Nil where the
+	// engine cannot hold a transaction to one tenant.
+	Tenant func(desk.TenantID) string
+	Nobody string // tells it that the transaction is nobody's again
 	// Nudge tells the other nodes that there are new events. Empty where there
 	// are none.
 	Nudge string

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 )
@@ -23,11 +22,22 @@ type tx struct {
 // as makes the transaction that of one tenant: the database shows it no row of
 // any other, whatever a statement asks for.
 func (t *tx) as(ctx context.Context, id desk.TenantID) error {
-	if t.s.traits.Tenant == "" || t.scoped && t.tenant == id {
+	if t.s.traits.Tenant == nil || t.scoped && t.tenant == id {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, t.s.traits.Tenant, strconv.FormatInt(int64(id), 10))
+	_, err := t.ExecContext(ctx, t.s.traits.Tenant(id))
 	t.tenant, t.scoped = id, err == nil
+	return t.s.judge(err, false)
+}
+
+// nobodys makes the transaction that of no tenant again: it may see who there
+// is, and nothing of what they own.
+func (t *tx) nobodys(ctx context.Context) error {
+	if !t.scoped {
+		return nil
+	}
+	_, err := t.ExecContext(ctx, t.s.traits.Nobody)
+	t.scoped = false
 	return t.s.judge(err, false)
 }
 
@@ -145,14 +155,14 @@ func (r *rows) Close() error {
 
 // query asks about one tenant, whose ID is $1.
 func (s *Store) query(ctx context.Context, t desk.TenantID, text string, args ...any) (*rows, error) {
-	if s.traits.Tenant == "" {
+	if s.traits.Tenant == nil {
 		return s.ask(ctx, text, bind(t, args)...)
 	}
 	x, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, s.judge(err, false)
 	}
-	_, err = x.ExecContext(ctx, s.traits.Tenant, strconv.FormatInt(int64(t), 10))
+	_, err = x.ExecContext(ctx, s.traits.Tenant(t))
 	var found *sql.Rows
 	if err == nil {
 		found, err = x.QueryContext(ctx, text, bind(t, args)...)

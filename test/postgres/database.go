@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -69,47 +67,4 @@ func moved(text, hosts, attrs string) string {
 		query.Set("target_session_attrs", attrs)
 	}
 	return "postgres://" + u.User.String() + "@" + hosts + u.Path + "?" + query.Encode()
-}
-
-var shared struct {
-	sync.Mutex
-	server *Server
-	err    error
-}
-
-// Shared is one server for all tests of a test binary, started on the first
-// call. TestMain must end with Main. Nobody may stop or reconfigure it.
-func Shared(t testing.TB) *Server {
-	t.Helper()
-	bin := binaries(t)
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = start(bin, Options{})
-	}
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	return shared.server
-}
-
-// Main runs the tests, then ends the shared server and removes what this
-// package has made. For TestMain: os.Exit(postgres.Main(m)).
-func Main(m *testing.M) int {
-	code := m.Run()
-	Close()
-	return code
-}
-
-// Close is the end of Main, for a TestMain that does more, or a program that is
-// no test.
-func Close() {
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.server != nil {
-		shared.server.destroy(nil)
-		shared.server = nil
-	}
-	forget()
-	sweep(os.TempDir())
 }

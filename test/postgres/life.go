@@ -45,7 +45,7 @@ func (s *Server) Kill9() {
 		}
 		<-s.exited
 		for _, pid := range family[1:] {
-			for began := time.Now(); syscall.Kill(pid, 0) == nil && time.Since(began) < 5*time.Second; {
+			for began := time.Now(); runs(pid) && time.Since(began) < 5*time.Second; {
 				time.Sleep(time.Millisecond)
 			}
 		}
@@ -144,6 +144,10 @@ func (s *Server) awake() {
 	s.waker = nil
 }
 
+// Discard ends the server and removes its folder before its test does, for tests
+// that use up many.
+func (s *Server) Discard() { s.destroy(nil) }
+
 // destroy ends the server and removes its folder; before that, it lets someone
 // read the log.
 func (s *Server) destroy(look func()) {
@@ -154,23 +158,37 @@ func (s *Server) destroy(look func()) {
 	s.folder.remove()
 }
 
-// family is the server's first process and its children. A child that already
-// has a copy of the parent's death signal is in it, too.
+// family is the server's first process and its children.
 func (s *Server) family() []int {
 	all := []int{s.PID()}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range stats {
-		text, err := os.ReadFile(stat)
-		if err != nil {
-			continue
-		}
-		// The name in brackets may hold spaces: what counts stands behind it.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		if len(fields) > 1 && fields[1] == strconv.Itoa(s.PID()) {
-			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat))); err == nil {
-				all = append(all, pid)
-			}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		if _, parent := state(pid); err == nil && parent == s.PID() {
+			all = append(all, pid)
 		}
 	}
 	return all
+}
+
+// runs says whether there is such a process; one that only waits for its
+// parent's farewell does not run.
+func runs(pid int) bool {
+	letter, _ := state(pid)
+	return letter != "" && letter != "Z" && letter != "X"
+}
+
+// state is a process's state and its parent; "" when there is none.
+func state(pid int) (letter string, parent int) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return "", 0
+	}
+	// The name in brackets may hold spaces: what counts stands behind it.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 2 {
+		return "", 0
+	}
+	parent, _ = strconv.Atoi(fields[1])
+	return fields[0], parent
 }

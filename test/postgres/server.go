@@ -59,7 +59,7 @@ func (s *Server) belong(t testing.TB) {
 	s.fatal = t.Fatalf
 	t.Cleanup(func() {
 		s.destroy(func() {
-			if t.Failed() {
+			if t.Failed() && s.Log() != "" {
 				t.Logf("the last words of PostgreSQL %s on port %d:\n%s", s.Name, s.Port, tail(s.Log(), 4000))
 			}
 		})
@@ -71,7 +71,7 @@ func start(bin string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := base(bin, who)
+	from, err := ours.base(bin, who)
 	if err != nil {
 		return nil, err
 	}

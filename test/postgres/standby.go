@@ -23,7 +23,7 @@ func (s *Server) Standby(t testing.TB, name string, o Options) *Server {
 	var err error
 	if b.folder, err = newFolder(o.Dir, s.who); err == nil {
 		b.belong(t)
-		if err = b.copyOf(s, cmp.Or(o.Via, s.Addr())); err == nil {
+		if err = b.copyOf(cmp.Or(o.Via, s.Addr())); err == nil {
 			err = b.settle(o)
 		}
 	}
@@ -43,8 +43,9 @@ func (s *Server) Standby(t testing.TB, name string, o Options) *Server {
 	return b
 }
 
-// copyOf makes the folder a copy of the primary's, which it will then follow.
-func (s *Server) copyOf(primary *Server, addr string) error {
+// copyOf makes the folder a copy of that of the primary at addr, which it will
+// then follow.
+func (s *Server) copyOf(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err

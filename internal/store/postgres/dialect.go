@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,7 +30,7 @@ const Buckets = 16
 func (d dialect) Traits() store.Traits {
 	t := store.Traits{
 		SkipLocked: ` FOR UPDATE SKIP LOCKED`, ForUpdate: ` FOR UPDATE`,
-		Tenant:  `SELECT set_config('afterbeep.tenant', $1, true)`,
+		Tenant: belongs, Nobody: `SET LOCAL afterbeep.tenant = ''`,
 		Clock:   `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`,
 		Buckets: Buckets, Patience: d.o.Patience,
 	}
@@ -37,6 +38,12 @@ func (d dialect) Traits() store.Traits {
 		t.Nudge = `SELECT pg_notify('` + channel + `', '')`
 	}
 	return t
+}
+
+// belongs says whose transaction it is. SET LOCAL and not set_config, because a
+// sharded PostgreSQL hands on to its workers what is SET.
+func belongs(t desk.TenantID) string {
+	return "SET LOCAL afterbeep.tenant = '" + strconv.FormatInt(int64(t), 10) + "'"
 }
 
 // Tend has nothing to do: PostgreSQL keeps house itself.
@@ -74,7 +81,7 @@ func code(err error) string {
 func answer(e *pgconn.PgError, err error, committing bool) error {
 	switch class := e.Code[:min(2, len(e.Code))]; {
 	case e.Code == "40003", committing && e.SeverityUnlocalized != "ERROR", committing && (class == "08" || class == "XX" || class == "58"):
-		return desk.Wrap(desk.Unknown, "commit_lost", "the database ended while it was writing", err)
+		return desk.Wrap(desk.Unknown, store.LostCode, "the database ended while it was writing", err)
 	case class == "40", e.Code == "55P03":
 		return desk.Wrap(desk.Unstored, store.AgainCode, "the database let another transaction pass first", err)
 	case e.Code == "23505":
@@ -84,7 +91,7 @@ func answer(e *pgconn.PgError, err error, committing bool) error {
 	case e.Code == "25006":
 		return desk.Wrap(desk.Unstored, "read_only", "the database can only be read: it is a standby, or became one", err)
 	case e.Code == "57014":
-		return desk.Wrap(desk.Unstored, "database_slow", "the database was too slow", err)
+		return desk.Wrap(desk.Unstored, store.SlowCode, "the database was too slow", err)
 	case class == "57", class == "08", class == "58":
 		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	case class == "28", class == "3D":
@@ -107,11 +114,11 @@ func network(err error, committing bool) error {
 	case errors.As(err, &connecting), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrTxDone), pgconn.SafeToRetry(err):
 		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	case committing:
-		return desk.Wrap(desk.Unknown, "commit_lost", "the connection to the database was lost while it was writing", err)
+		return desk.Wrap(desk.Unknown, store.LostCode, "the connection to the database was lost while it was writing", err)
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, context.DeadlineExceeded):
-		return desk.Wrap(desk.Unstored, "database_slow", "the database was too slow", err)
+		return desk.Wrap(desk.Unstored, store.SlowCode, "the database was too slow", err)
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	}

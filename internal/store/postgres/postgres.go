@@ -150,7 +150,7 @@ func standbys(ctx context.Context, s *store.Store, o Options) error {
 	n, err := s.Standbys(ctx)
 	if err == nil && n < o.Standbys {
 		err = desk.Errorf(desk.Unstored, "too_few_standbys",
-			"%d synchronous standbys confirm what this database commits and %d are asked for; start them, or lower postgres.standbys", n, o.Standbys)
+			"%d synchronous standbys confirm what this database commits and %d are asked for; start them, or lower postgres.standbys. They are seen only with GRANT pg_read_all_stats TO the application's role", n, o.Standbys)
 	}
 	return err
 }

@@ -53,7 +53,14 @@ func TestPostgreSQLKeepsWhatEveryEngineMust(t *testing.T) {
 }
 
 func TestBehindAPgBouncerPostgreSQLKeepsIt(t *testing.T) {
-	storetest.Run(t, opener(cluster.Shared(t), func(o *postgres.Options) { o.PgBouncer = true }))
+	server := cluster.Shared(t)
+	bouncer := server.Bouncer(t)
+	storetest.Run(t, opener(server, func(o *postgres.Options) {
+		o.PgBouncer = true
+		if o.URL = strings.Replace(o.URL, server.Addr(), bouncer, 1); !strings.Contains(o.URL, bouncer) {
+			t.Fatal("this does not go through PgBouncer")
+		}
+	}))
 }
 
 // What the server rolls back to let others pass is done again, and nobody

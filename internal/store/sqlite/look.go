@@ -35,3 +35,45 @@ func Look(ctx context.Context, folder string, o Options) (*store.Store, error) {
 	}
 	return s, nil
 }
+
+// Current refuses a folder whose schema is not this program's; one without a
+// store is current.
+func Current(ctx context.Context, folder string, o Options) error {
+	if _, err := os.Stat(filepath.Join(folder, File)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	s, err := Look(ctx, folder, o)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// Migrate brings the schema of a folder up to date, which makes it when it is
+// not there, and says from where to where. No server may run on it: it would
+// find another schema under its feet.
+func Migrate(ctx context.Context, folder string, o Options) (from, to int64, err error) {
+	unlock, err := Claim(folder, o)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer unlock()
+	file := filepath.Join(folder, File)
+	if _, err := os.Stat(file); err == nil {
+		db, err := pool(file, 1, "_query_only=on")
+		if err != nil {
+			return 0, 0, err
+		}
+		old := store.New(dialect{}, db, db)
+		from, _, err = old.Schema(ctx)
+		if err := errors.Join(err, old.Close()); err != nil {
+			return 0, 0, err
+		}
+	}
+	s, err := Open(ctx, folder, o)
+	if err != nil {
+		return from, 0, err
+	}
+	to, _, err = s.Schema(ctx)
+	return from, to, errors.Join(err, s.Close())
+}

@@ -166,6 +166,38 @@ func overlapping(t *testing.T, open Open) {
 	}
 }
 
+// apart: buckets that were written at other times are paged through without
+// losing what lies between.
+func apart(t *testing.T, open Open) {
+	b := newBed(t, open)
+	if !b.manyWriters() {
+		return // one bucket is in order by itself
+	}
+	stores := nodes(t, open, 2)
+	at := time.Now().Add(-time.Hour)
+	ids := desk.NewSequence(0, 0, func() time.Time { return at })
+	for i := range 12 { // the first node wrote the older half, a minute apart
+		at = at.Add(time.Minute)
+		m := b.message("1", "apart")
+		m.ID = ids.Next()
+		if err := stores[i/6].Append(b.ctx, &desk.Batch{Rows: rows([]desk.Message{m}), At: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	for before := desk.ID(0); ; {
+		page := b.list(desk.Query{Limit: 5, Before: before})
+		seen += len(page)
+		if len(page) < 5 {
+			break
+		}
+		before = page[len(page)-1].ID
+	}
+	if seen != 12 {
+		t.Fatalf("%d of 12 messages are on the pages", seen)
+	}
+}
+
 // manyWriters says whether several processes may write to the journal.
 func (b *bed) manyWriters() bool {
 	_, buckets := b.Buckets()

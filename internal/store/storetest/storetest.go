@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		"one key is one message":                                       oneKey,
 		"one key on several nodes at once is one message":              oneKeyAtOnce,
 		"several nodes sort every message once":                        manySorters,
+		"what nodes wrote at other times is on the pages":              apart,
 		"batches of several nodes are listed in order":                 overlapping,
 		"a key with another message is a conflict":                     otherBody,
 		"keys are forgotten when their time is over":                   forgotten,

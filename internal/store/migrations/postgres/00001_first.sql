@@ -190,9 +190,10 @@ BEGIN
         EXECUTE format('CREATE POLICY one_tenant ON %I USING (tenant_id = NULLIF(current_setting(''afterbeep.tenant'', true), '''')::bigint)', name);
     END LOOP;
     -- Who there is, whether his settings changed and how many events he has:
-    -- every node looks at all of them, and there is nothing of a message in it.
+    -- every node looks at all of them, in transactions that are no tenant's, and
+    -- there is nothing of a message in it.
     FOREACH name IN ARRAY ARRAY['tenant', 'revision', 'counter'] LOOP
-        EXECUTE format('CREATE POLICY all_may_count ON %I FOR SELECT USING (true)', name);
+        EXECUTE format('CREATE POLICY all_may_count ON %I FOR SELECT USING (NULLIF(current_setting(''afterbeep.tenant'', true), '''') IS NULL)', name);
     END LOOP;
 END
 $$;
