@@ -50,6 +50,7 @@ var suites = []struct {
 	{"sorting", "how fast a backlog drains, and what that does to those who leave messages", (*bench).sorting},
 	{"many", "PostgreSQL, a synchronous standby and two nodes, against SQLite", (*bench).many},
 	{"many-sorting", "how fast a backlog drains on PostgreSQL", (*bench).manySorting},
+	{"pages", "the first page of the inbox and of searches, of a million messages against ten thousand", (*bench).pages},
 	{"start", "from the start of the process to ready, memory, size", (*bench).start},
 }
 

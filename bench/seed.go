@@ -77,15 +77,24 @@ func schemaPrint() (string, error) {
 // fill writes n messages into the journal of a store that no server runs on, as
 // intake would have written them, spread evenly over the time before now.
 func (b *bench) fill(o rig.Options, creds rig.Credentials, n int, over time.Duration) error {
-	set, err := config.Load("", nil, map[string]string{"data": o.Data, "database": o.Database, "migrate-database": o.Migrate})
-	if err != nil {
-		return err
-	}
-	a, err := app.Open(b.ctx, set)
+	a, err := b.store(o)
 	if err != nil {
 		return err
 	}
 	return errors.Join(appendAll(b.ctx, a.Store, creds, n, over), a.Close())
+}
+
+// store opens a store as a command does.
+func (b *bench) store(o rig.Options) (*app.App, error) {
+	given := map[string]string{"data": o.Data}
+	if o.Database != "" {
+		given = map[string]string{"database": o.Database, "migrate-database": o.Migrate}
+	}
+	set, err := config.Load("", nil, given)
+	if err != nil {
+		return nil, err
+	}
+	return app.Open(b.ctx, set)
 }
 
 func appendAll(ctx context.Context, s *store.Store, creds rig.Credentials, n int, over time.Duration) error {

@@ -148,14 +148,36 @@ const backlogMetric = "afterbeep_backlog_messages"
 
 // drained waits until nothing waits to be sorted.
 func (s *server) drained(b *bench, patience time.Duration) error {
+	return s.gone(b, patience, backlogMetric)
+}
+
+// indexed waits until everything can be found by its words.
+func (s *server) indexed(b *bench, patience time.Duration) error {
+	select { // a server that has just started does not know yet how far it is behind
+	case <-b.ctx.Done():
+		return b.ctx.Err()
+	case <-time.After(3 * time.Second):
+	}
+	return s.gone(b, patience, "afterbeep_search_behind_events")
+}
+
+// gone waits until a gauge is at 0.
+func (s *server) gone(b *bench, patience time.Duration, gauge string) error {
 	deadline := time.Now().Add(patience)
 	for {
-		n, err := s.backlog()
-		if err != nil || n == 0 {
+		all, err := s.counters()
+		if err != nil {
 			return err
 		}
+		n, known := all[gauge]
+		if !known {
+			return errors.New("the server does not tell " + gauge)
+		}
+		if n == 0 {
+			return nil
+		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d messages still wait to be sorted after %v", n, patience)
+			return fmt.Errorf("%s is still %.0f after %v", gauge, n, patience)
 		}
 		select {
 		case <-b.ctx.Done():
