@@ -8,11 +8,12 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-# test/torture is not in here: it breaks things for minutes (make torture).
-PACKAGES := $$(go list ./... | grep -v /test/torture)
+# test/torture and test/cluster are not in here: they break things for minutes
+# (make torture).
+PACKAGES := $$(go list ./... | grep -vE '/test/(torture|cluster)$$')
 # Packages whose tests take seconds under the race detector. SQLite in pure Go
 # is 16 to 50 times slower there, so of the store's suite only a part runs.
-RACED := ./internal/desk ./internal/number ./internal/intake ./internal/sorting ./internal/handling ./internal/auth ./internal/web ./internal/aicc ./internal/chain ./internal/config
+RACED := ./internal/desk ./internal/number ./internal/intake ./internal/sorting ./internal/handling ./internal/readers ./internal/search ./internal/auth ./internal/web ./internal/aicc ./internal/chain ./internal/config
 RACED_STORE := EveryEngineMust/(one_key_is_one_message|two_changes_of_one_thread|a_batch_is_there_whole|messages_show_before)
 
 FUZZTIME ?= 30s
@@ -43,9 +44,10 @@ race: ## the tests of the small packages, and some of the store's, under the rac
 	tools/gotest -race -timeout 10m $(RACED)
 	tools/gotest -race -timeout 10m -run '$(RACED_STORE)' ./internal/store/sqlite
 
-torture: ## kill, cut, corrupt, flood (short; AFTERBEEP_TORTURE=long takes hours)
+torture: ## kill, cut, corrupt, flood, one node and many (short; AFTERBEEP_TORTURE=long takes hours)
 	tools/needs
 	go test ./test/torture -count=1 -timeout 12h -v
+	go test ./test/cluster -count=1 -timeout 12h -v
 
 bench: ## measure against the ceiling; BENCH=-quick for a look, BENCH=-help for more
 	go run ./bench -rounds $(ROUNDS) $(BENCH)

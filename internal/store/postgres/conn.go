@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/teeth"
 )
 
 // settings are what a connection is made with.
@@ -36,8 +37,10 @@ func settings(url string, o Options) (*pgx.ConnConfig, error) {
 	}
 	for k, v := range map[string]string{
 		"application_name": "afterbeep", "timezone": "UTC", "client_encoding": "UTF8",
-		"statement_timeout":                   strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10),
-		"idle_in_transaction_session_timeout": "60000",
+		"statement_timeout": strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10),
+		// A node that is cut off in the middle must not keep the others from what it
+		// has locked.
+		"idle_in_transaction_session_timeout": "5000",
 	} {
 		if _, given := cfg.RuntimeParams[k]; !given {
 			cfg.RuntimeParams[k] = v
@@ -61,7 +64,7 @@ func (c connector) Driver() driver.Driver { return stdlib.GetDefaultDriver() }
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	cfg, doubt := c.cfg.Copy(), new(atomic.Bool)
 	cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-		if doubtful(n) {
+		if doubtful(n) && !teeth.On("ignore-notice") {
 			doubt.Store(true)
 		}
 	}
@@ -147,7 +150,10 @@ func (c *conn) fail(ctx context.Context, query string) error {
 	return err
 }
 
-var errDoubt = errors.New("the server stopped waiting for its standbys")
+var (
+	errDoubt = errors.New("the server stopped waiting for its standbys")
+	errLost  = errors.New("the connection was lost during a statement that is its own transaction")
+)
 
 // ExecContext runs a statement, which outside a transaction is a commit, too.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -155,10 +161,14 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	c.doubt.Store(false)
+	alone := !c.Conn.Conn().IsClosed() && c.Conn.Conn().PgConn().TxStatus() == 'I'
 	r, err := c.Conn.ExecContext(ctx, query, args)
 	c.look(err)
-	if err == nil && c.doubt.Load() && c.Conn.Conn().PgConn().TxStatus() == 'I' {
+	switch {
+	case alone && err == nil && c.doubt.Load():
 		return nil, errDoubt
+	case alone && errors.Is(err, driver.ErrBadConn):
+		return nil, errLost // not ErrBadConn, for which database/sql would do it again
 	}
 	return r, err
 }

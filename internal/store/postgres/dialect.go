@@ -104,14 +104,16 @@ func answer(e *pgconn.PgError, err error, committing bool) error {
 	return err
 }
 
-// network is for when the server said nothing.
+// network is for when the server said nothing. What pgx calls safe to retry is
+// not believed in a commit: a connection that it finds closed on a second look
+// may have been lost after COMMIT was sent.
 func network(err error, committing bool) error {
 	var (
 		connecting *pgconn.ConnectError
 		broken     net.Error
 	)
 	switch {
-	case errors.As(err, &connecting), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrTxDone), pgconn.SafeToRetry(err):
+	case errors.As(err, &connecting), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrTxDone), !committing && pgconn.SafeToRetry(err):
 		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	case committing:
 		return desk.Wrap(desk.Unknown, store.LostCode, "the connection to the database was lost while it was writing", err)
@@ -119,7 +121,7 @@ func network(err error, committing bool) error {
 		return err
 	case errors.Is(err, context.DeadlineExceeded):
 		return desk.Wrap(desk.Unstored, store.SlowCode, "the database was too slow", err)
-	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, errLost), errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return desk.Wrap(desk.Unstored, store.AwayCode, "the database is not there", err)
 	}
 	return err
