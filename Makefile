@@ -13,7 +13,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 PACKAGES := $$(go list ./... | grep -vE '/test/(torture|cluster)$$')
 # Packages whose tests take seconds under the race detector. SQLite in pure Go
 # is 16 to 50 times slower there, so of the store's suite only a part runs.
-RACED := ./internal/desk ./internal/number ./internal/intake ./internal/sorting ./internal/handling ./internal/readers ./internal/search ./internal/auth ./internal/web ./internal/aicc ./internal/chain ./internal/config
+RACED := ./internal/desk ./internal/number ./internal/intake ./internal/sorting ./internal/handling ./internal/password ./internal/readers ./internal/search ./internal/auth ./internal/web ./internal/aicc ./internal/chain ./internal/config
 RACED_STORE := EveryEngineMust/(one_key_is_one_message|two_changes_of_one_thread|a_batch_is_there_whole|messages_show_before)
 
 FUZZTIME ?= 30s

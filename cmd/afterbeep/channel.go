@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,8 @@ type channelValues struct {
 	name, locale, region string
 	textLimit            int
 	origins              []string
+	allocation           string
+	target               time.Duration
 }
 
 func (v *channelValues) flags(cmd *cobra.Command) {
@@ -33,6 +37,8 @@ func (v *channelValues) flags(cmd *cobra.Command) {
 	f.StringVar(&v.locale, "locale", "zh_CN", "language and region of its customers, such as en_US")
 	f.StringVar(&v.region, "region", "CN", "two letters of the country whose local numbers callers leave")
 	f.IntVar(&v.textLimit, "text-limit", desk.DefaultTextLimit, "the longest message, in characters, 1500 to 10000")
+	f.StringVar(&v.allocation, "allocation", desk.AllocSelf, "how threads come to somebody: self (whoever claims), hand (given out by a supervisor) or auto (to whoever is present)")
+	f.DurationVar(&v.target, "target", 0, "how soon after the first message somebody should call, such as 4h; 0 promises nothing")
 	f.StringArrayVar(&v.origins, "origin", nil, "let browsers of this `ORIGIN` call, such as https://www.example.com; may be repeated")
 }
 
@@ -50,6 +56,12 @@ func (v *channelValues) apply(cmd *cobra.Command, ch *desk.Channel, all bool) {
 	}
 	if given("text-limit") {
 		ch.TextLimit = v.textLimit
+	}
+	if given("allocation") {
+		ch.Allocation = v.allocation
+	}
+	if given("target") {
+		ch.Target = v.target
 	}
 	if given("origin") {
 		ch.Origins = nil
@@ -72,12 +84,16 @@ type channelRow struct {
 	Origins   []string `json:"origins"`
 	Disabled  bool     `json:"disabled"`
 	CreatedAt string   `json:"created_at"`
+
+	Allocation string  `json:"allocation"`
+	Target     float64 `json:"target_seconds"`
 }
 
 func rowOf(ch desk.Channel, tenant string) any {
 	return channelRow{
 		ch.ID.String(), ch.Name, tenant, ch.Locale, ch.Region, ch.TextLimit,
 		append([]string{}, ch.Origins...), ch.Disabled, stamp(ch.CreatedAt),
+		cmp.Or(ch.Allocation, desk.AllocSelf), ch.Target.Seconds(),
 	}
 }
 
@@ -154,17 +170,18 @@ func (c *cli) channelSet() *cobra.Command {
 		Short: "Change a channel",
 		Long:  "Change what is given of a channel, named by its name or Configuration ID. A running server follows within a second. --origin replaces all origins; --origin \"\" takes them away.",
 		Example: `  afterbeep channel set Website --text-limit 6000
+  afterbeep channel set Website --allocation auto --target 4h
   afterbeep channel set Website --origin https://www.example.com --origin https://m.example.com`,
 		Args: takes("the channel's name or Configuration ID"),
 		RunE: c.run(func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().NFlag() == 0 {
-				return wrong("nothing to change; give --name, --locale, --region, --text-limit or --origin")
+				return wrong("nothing to change; give --name, --locale, --region, --text-limit, --allocation, --target or --origin")
 			}
 			return c.changeChannel(cmd, args[0], "changed", func(ch *desk.Channel) { v.apply(cmd, ch, false) })
 		}),
 	}
 	v.flags(cmd)
-	for _, flag := range []string{"locale", "region", "text-limit"} {
+	for _, flag := range []string{"locale", "region", "text-limit", "allocation", "target"} {
 		cmd.Flags().Lookup(flag).DefValue = "" // what is not given stays as it is
 	}
 	return cmd

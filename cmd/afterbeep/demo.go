@@ -89,6 +89,9 @@ func (c *cli) found(ctx context.Context, s config.Settings) (f foundation, err e
 	if err != nil {
 		return f, err
 	}
+	if err := hire(ctx, a, t); err != nil {
+		return f, err
+	}
 	made, secret := app.NewApp(t.ID, shop, c.now())
 	err = a.Store.AddApp(ctx, made)
 	if desk.KindOf(err) == desk.Conflict {
@@ -150,7 +153,11 @@ func (c *cli) show8(ctx context.Context, s config.Settings, at app.Addresses, f 
 		c.say("  %s  %s: %s", r.Reference, term.Cut(term.Line(v.name), 20), term.Cut(term.Line(v.text), 60))
 	}
 	c.say("\nEight messages are left and stored. Leave another from a second terminal:\n\n%s", curlLines(base, f))
-	c.say("\nThen read it:\n\n  afterbeep messages list%s\n", term.Line(dataFlag(s)))
+	if err := c.use(ctx, s); err != nil {
+		return err
+	}
+	c.say("\nThen work with it at %s, as ann or wei (agents), sam (supervisor) or ada (administrator), password: %s", base, demoPassword)
+	c.say("\nOr read it here:\n\n  afterbeep messages list%s\n", term.Line(dataFlag(s)))
 	if s.Data != config.Defaults().Data {
 		c.say("Ctrl-C ends it; without --data everything is thrown away.")
 	}

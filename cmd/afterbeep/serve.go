@@ -88,6 +88,9 @@ func (c *cli) greet(s config.Settings, at app.Addresses) {
 	c.say("Afterbeep listens on http://%s%s", at.HTTP, s.BasePath)
 	c.say("metrics and health   http://%s", at.Ops)
 	c.say("data                 %s", term.Line(where))
+	if at.SetUp != "" {
+		c.say("first account        %s\n                     (once, within 24 hours)", at.SetUp)
+	}
 	c.say(`
 Next:
   afterbeep app create --name "My server"%[1]s      a key and a secret for your server

@@ -1,44 +1,19 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
-	"github.com/afterbeep/afterbeep/internal/term"
+	messages "github.com/afterbeep/afterbeep/internal/sheet"
 )
 
 // record is a message as scripts and spreadsheets see it.
-type record struct {
-	ID         string `json:"id"`
-	Reference  string `json:"reference"`
-	ReceivedAt string `json:"received_at"`
-	Tenant     string `json:"tenant"`
-	ChannelID  string `json:"channel_id"`
-	CallID     string `json:"call_id"`
-	Caller     string `json:"caller"`
-	UserID     string `json:"user_id"`
-	UserName   string `json:"user_name"`
-	Locale     string `json:"locale"`
-	Text       string `json:"text"`
-	ThreadID   string `json:"thread_id"` // "" until sorted
-	State      string `json:"state"`
-}
+type record = messages.Record
 
-func recordOf(m desk.Listed, tenant string) record {
-	r := record{
-		ID: m.ID.String(), Reference: m.Reference(), ReceivedAt: stamp(m.ReceivedAt), Tenant: tenant,
-		ChannelID: m.Channel.String(), CallID: m.CallID, Caller: m.Caller, UserID: m.UserID,
-		UserName: m.UserName, Locale: m.Locale, Text: m.Text, State: string(m.State),
-	}
-	if m.Thread != 0 {
-		r.ThreadID = m.Thread.String()
-	}
-	return r
-}
+func recordOf(m desk.Listed, tenant string) record { return messages.RecordOf(&m, tenant) }
 
 // sheet writes messages in one format, page by page.
 type sheet interface {
@@ -151,38 +126,24 @@ func (a *array) end() error {
 	return err
 }
 
-// spread is CSV for spreadsheets: no cell is a formula (see term.Cell).
+// spread is CSV for spreadsheets.
 type spread struct {
-	w      *csv.Writer
+	*messages.Spread
 	tenant string
 }
 
 func newSpread(w io.Writer, tenant string) (*spread, error) {
-	s := &spread{w: csv.NewWriter(w), tenant: tenant}
-	return s, s.w.Write([]string{
-		"id", "reference", "received_at", "tenant", "channel_id", "call_id", "caller",
-		"user_id", "user_name", "locale", "text", "thread_id", "state",
-	})
+	s, err := messages.NewSpread(w)
+	return &spread{s, tenant}, err
 }
 
 func (s *spread) rows(all []desk.Listed) error {
-	for _, m := range all {
-		r := recordOf(m, s.tenant)
-		cells := []string{
-			r.ID, r.Reference, r.ReceivedAt, r.Tenant, r.ChannelID, r.CallID, r.Caller,
-			r.UserID, r.UserName, r.Locale, r.Text, r.ThreadID, r.State,
-		}
-		for i := range cells {
-			cells[i] = term.Cell(cells[i])
-		}
-		if err := s.w.Write(cells); err != nil {
+	for i := range all {
+		if err := s.Add(recordOf(all[i], s.tenant)); err != nil {
 			return err
 		}
 	}
-	return s.end()
+	return s.End()
 }
 
-func (s *spread) end() error {
-	s.w.Flush()
-	return s.w.Error()
-}
+func (s *spread) end() error { return s.End() }

@@ -205,7 +205,7 @@ func (c *cli) threadsClose() *cobra.Command {
 				if err := id.UnmarshalText([]byte(args[0])); err != nil {
 					return err
 				}
-				th, err := a.Handling.Close(ctx, t.ID, id, actor, reason)
+				th, err := a.Handling.Close(ctx, desk.Actor{Tenant: t.ID, Name: actor, Role: desk.RoleAdministrator}, id, 0, reason)
 				switch {
 				case err != nil:
 					return err

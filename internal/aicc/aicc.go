@@ -64,7 +64,7 @@ type surface struct {
 }
 
 // New makes the handler of the whole surface.
-func New(p Parts) http.Handler {
+func New(p Parts) *web.Table {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}

@@ -23,7 +23,11 @@ type App struct {
 	Store    *store.Store
 	Handling *handling.Desk
 	finder   *store.Finder
+	set      config.Settings
 }
+
+// Call is an attempt to reach a caller.
+type Call = handling.Call
 
 // Damaged names rows that are not shown because they are not what was written.
 type Damaged = store.Damaged
@@ -35,7 +39,8 @@ func Open(ctx context.Context, s config.Settings) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &App{Store: st, Handling: handling.New(st, time.Now), finder: finder(s, st)}, nil
+	f := finder(s, st)
+	return &App{Store: st, Handling: newDesk(st, f, nil), finder: f, set: s}, nil
 }
 
 func options(s config.Settings) sqlite.Options {

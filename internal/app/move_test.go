@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // furnished is a store with something in every table: two tenants, their apps
-// and channels and keys, receipts, threads, messages, events, what was set
+// and channels and keys, people, receipts, threads, messages, events, what was set
 // aside, and what is not sorted yet.
 func furnished(t *testing.T, s config.Settings, messages int) {
 	t.Helper()
@@ -66,6 +66,7 @@ func furnished(t *testing.T, s config.Settings, messages int) {
 		ch := desk.Channel{Tenant: tenant, ID: NewChannelID(time.Now()), Name: "Website", Locale: "zh_CN", Region: "CN", TextLimit: 4000, Origins: []string{"https://example.com"}}
 		must(t, a.Store.AddChannel(ctx, ch))
 		must(t, a.Store.AddKey(ctx, desk.SealKey{Tenant: tenant, ID: 7, Secret: []byte{0, 1, 255, '\n', '"'}, ActiveAt: time.Now()}))
+		peopled(t, a.Store, tenant)
 		b := &desk.Batch{At: time.Now()}
 		for i := range messages {
 			m := desk.Message{
@@ -86,6 +87,26 @@ func furnished(t *testing.T, s config.Settings, messages int) {
 	}
 	drain(t, a.Store)
 	leave(t, a, "not sorted yet", "nor this 也没有")
+}
+
+// peopled adds people and what they need. Their sessions are not to be moved.
+func peopled(t *testing.T, st *store.Store, tenant desk.TenantID) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	by := desk.Actor{Tenant: tenant, Name: "Ann 安"}
+	must(t, st.Staff(ctx, tenant, func(s *store.Staff) error {
+		p := &desk.Person{
+			Login: "ann", Name: "Ann 安", Role: desk.RoleAgent, Channels: []desk.ChannelID{7}, Locale: "zh_CN", Password: "$argon2id$",
+			TOTP: []byte{0, 255}, Recovery: [][]byte{make([]byte, 32)}, Subject: "https://id.example.com 1", Epoch: 3, CreatedAt: now,
+		}
+		return errors.Join(s.Save(ctx, p), s.Audit(ctx, by.Deed(desk.PersonCreated, "person:1")),
+			s.Begin(ctx, desk.Session{ID: []byte{0, 1}, Person: 1, CreatedAt: now, Until: now.Add(time.Hour)}),
+			s.Invite(ctx, desk.Invite{Hash: []byte{1, 0}, Person: 1, Until: now.Add(time.Hour)}))
+	}))
+	_, err := st.AddAPIKey(ctx, desk.APIKey{Tenant: tenant, Name: "Robot", Hash: []byte{9}, Scopes: []string{"export"}, CreatedAt: now}, by.Deed(desk.KeyCreated, "key:1"))
+	must(t, err)
+	_, err = st.Secret(ctx, tenant, []byte{0, 7, 255}, now)
+	must(t, err)
 }
 
 func must(t *testing.T, err error) {
@@ -172,7 +193,7 @@ func same(t *testing.T, a, b map[string]string) {
 			t.Errorf("%s is %s, and there %s", name, sum, b[name])
 		}
 	}
-	for _, name := range []string{"message", "event", "thread", "receipt", "app", "channel", "seal_key", "aside"} {
+	for _, name := range []string{"message", "event", "thread", "receipt", "app", "channel", "seal_key", "aside", "person", "api_key", "invite", "secret", "audit", "audit_head"} {
 		if strings.HasPrefix(a[name+" 1"], "0 ") {
 			t.Errorf("nothing of table %s was moved: the test is blind", name)
 		}
@@ -206,6 +227,12 @@ func TestAStoreMovesToPostgreSQLAndBackUnchanged(t *testing.T) {
 		must(t, err)
 		if len(r.Damaged) > 0 || r.Waiting > 0 || r.Messages != 4998 || r.Aside != 4 {
 			t.Errorf("%s: %+v", s.text, r)
+		}
+		trail, err := a.Store.AuditTrail(t.Context(), 1, nil)
+		must(t, err)
+		signedIn, err := a.Store.Sessions(t.Context(), 1, 1)
+		if err != nil || trail.Rows != 2 || len(trail.Flaws) > 0 || len(signedIn) > 0 {
+			t.Errorf("%s: the audit log has %d rows, flaws %v, and %d are signed in, %v", s.text, trail.Rows, trail.Flaws, len(signedIn), err)
 		}
 		must(t, a.Close())
 	}
@@ -333,6 +360,34 @@ func TestTheComparisonFindsEveryChangedByteAndMissingRow(t *testing.T) {
 		}
 		same(t, before, sums(t, to.set))
 	}
+}
+
+// The audit log is only appended to, also by a move: what an earlier attempt left
+// there goes on where it ends, and another history stays as it is and is refused.
+func TestAMoveAppendsToAnAuditLogAndNeverMendsOne(t *testing.T) {
+	from, to := folder(t), postgresql(t)
+	furnished(t, from.set, 10)
+	_, err := Move(t.Context(), to.set, from.text, to.text, nobody)
+	must(t, err)
+	a, err := Open(t.Context(), from.set)
+	must(t, err)
+	by := desk.Actor{Tenant: 1, Name: "Ann"}
+	_, err = a.Store.Audit(t.Context(), by.Deed(desk.NumberShown, "thread:1"))
+	must(t, errors.Join(err, a.Close()))
+	mark := `INSERT INTO mark VALUES ('filling', 'move from ` + from.text + `')`
+	harm(t, to, mark)
+	m, err := Move(t.Context(), to.set, from.text, to.text, nobody)
+	must(t, err)
+	same(t, sums(t, from.set), sums(t, to.set))
+	if slices.ContainsFunc(m.Sections, func(c Carried) bool { return c.Table == "audit" && c.Twice }) {
+		t.Error("the audit log was written twice")
+	}
+	harm(t, to, mark)
+	harm(t, to, `UPDATE audit SET name = 'Bob' WHERE seq = 1`)
+	if _, err := Move(t.Context(), to.set, from.text, to.text, nobody); desk.KindOf(err) != desk.Unstored || !strings.Contains(err.Error(), "table audit of tenant 1") {
+		t.Errorf("another audit log passes for the same: %v", err)
+	}
+	halfFilled(t, to.set)
 }
 
 func TestWhatIsDamagedStaysDamagedAndIsNamed(t *testing.T) {

@@ -181,14 +181,14 @@ func TestTheDoctorNamesWhatIsWrongWithAPostgreSQL(t *testing.T) {
 			t.Errorf("the doctor finds %q, want %q\n%+v", got, want, found)
 		}
 		for _, f := range found {
-			if d, err := config.ParseDatabase(s.raw); err == nil && strings.Contains(f.Detail+f.Remedy, password(d.URL)) {
+			if d, err := config.ParseDatabase(s.raw); err == nil && strings.Contains(f.Detail+f.Remedy, secretOf(d.URL)) {
 				t.Errorf("%s shows a password", f.Name)
 			}
 		}
 	}
 }
 
-func password(url string) string {
+func secretOf(url string) string {
 	_, rest, _ := strings.Cut(strings.TrimPrefix(url, "postgres://"), ":")
 	word, _, _ := strings.Cut(rest, "@")
 	return word

@@ -17,6 +17,7 @@ import (
 	"github.com/afterbeep/afterbeep/internal/auth"
 	"github.com/afterbeep/afterbeep/internal/config"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/handling"
 	"github.com/afterbeep/afterbeep/internal/intake"
 	"github.com/afterbeep/afterbeep/internal/sorting"
 	"github.com/afterbeep/afterbeep/internal/store"
@@ -25,7 +26,10 @@ import (
 )
 
 // Addresses are where a server listens, ports filled in.
-type Addresses struct{ HTTP, Ops string }
+type Addresses struct {
+	HTTP, Ops string
+	SetUp     string // where the first account is made, once; "" when there is one
+}
 
 // Serve runs the server until ctx ends, then lets what is under way come to its
 // end: not ready → no new connections → the requests that are here → the
@@ -68,9 +72,11 @@ type house struct {
 	node    *node
 	absence *absence
 	*following
+	desks
 	keeper   *auth.Keeper
 	intake   *intake.Intake
 	sorter   *sorting.Sorter
+	desk     *handling.Desk
 	meters   *meters
 	draining chan struct{}
 	leave    sync.Once // closes draining
@@ -99,6 +105,7 @@ func build(ctx context.Context, s config.Settings, n *node, log *slog.Logger) (*
 	}
 	h.sorter = sorting.New(sliced{st}, h.region, log)
 	h.sorter.Observe = h.meters.sorted
+	h.sorter.Target = h.keeper.Target
 	h.intake = intake.New(st, desk.NewSequence(n.Number, last, time.Now), time.Now, intake.Settings{
 		Batch: s.Intake.Batch, Queue: s.Intake.Queue, Linger: s.Intake.Linger,
 		MaxWait: s.Intake.MaxWait, AckTimeout: s.Intake.AckTimeout,
@@ -109,6 +116,7 @@ func build(ctx context.Context, s config.Settings, n *node, log *slog.Logger) (*
 	if err := h.follow(); err != nil {
 		return nil, err
 	}
+	h.desk = newDesk(st, h.following.finder, log)
 	h.meters.watch(h.intake)
 	surface := aicc.New(aicc.Parts{
 		Keeper: h.keeper, Intake: h.intake, Base: s.BasePath, Draining: h.draining, Log: log,
@@ -116,7 +124,11 @@ func build(ctx context.Context, s config.Settings, n *node, log *slog.Logger) (*
 		Observe: h.meters.answered, Security: h.meters.suspicious,
 	})
 	times := web.Timeouts{Header: s.Timeouts.Header, Body: s.Timeouts.Body, Write: s.Timeouts.Write, Idle: s.Timeouts.Idle}
-	h.public = web.Server(surface, times, s.Limits.Headers, log)
+	front, err := h.staff(ctx, surface)
+	if err != nil {
+		return nil, err
+	}
+	h.public = web.Server(front, times, s.Limits.Headers, log)
 	h.ops = web.Server(web.Ops(h.probe, h.meters.handler(), h.draining), times, s.Limits.Headers, log)
 	return h, nil
 }
@@ -178,14 +190,14 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 	defer stop()
 	group, failed := errgroup.WithContext(rooms)
 	for _, run := range []func(context.Context) error{
-		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.node.Run, h.absence.Run, h.feed.Run, h.search.Run, h.keepHouse,
+		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.desk.Run, h.node.Run, h.absence.Run, h.feed.Run, h.search.Run, h.runPeople, h.keepHouse,
 	} {
 		group.Go(func() error { return run(failed) })
 	}
 	for server, l := range map[*http.Server]net.Listener{h.public: public, h.ops: ops} {
 		group.Go(func() error { return closed(server.Serve(l)) })
 	}
-	ready(Addresses{HTTP: public.Addr().String(), Ops: ops.Addr().String()})
+	ready(Addresses{HTTP: public.Addr().String(), Ops: ops.Addr().String(), SetUp: h.setUp(ctx, public.Addr().String())})
 
 	select {
 	case <-ctx.Done():

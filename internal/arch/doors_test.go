@@ -23,23 +23,27 @@ var doors = map[string][]string{
 	"internal/sorting":  {"internal/desk", "internal/number", "internal/teeth"},
 	"internal/handling": {"internal/desk", "internal/number", "internal/teeth"},
 	"internal/auth":     {"internal/desk", "internal/number", "internal/teeth"},
+	"internal/password": {"internal/desk"},
+	"internal/people":   {"internal/desk", "internal/password", "internal/teeth"},
 	"internal/readers":  {"internal/desk", "internal/teeth"},
 
 	"internal/store":           {"internal/desk", "internal/number", "internal/search", "internal/teeth"},
 	"internal/store/sqlite":    {"internal/desk", "internal/search", "internal/teeth", "internal/store"},
 	"internal/store/postgres":  {"internal/desk", "internal/teeth", "internal/store"},
-	"internal/store/storetest": {"internal/desk", "internal/number", "internal/intake", "internal/sorting", "internal/handling", "internal/search", "internal/store"},
+	"internal/store/storetest": {"internal/desk", "internal/number", "internal/intake", "internal/sorting", "internal/handling", "internal/password", "internal/people", "internal/search", "internal/store"},
 
 	"internal/archive": {"internal/desk", "internal/store"},
 
 	"internal/web":    {"internal/desk", "internal/teeth"},
 	"internal/aicc":   {"internal/desk", "internal/web", "internal/auth", "internal/teeth"},
+	"internal/ui":     {"internal/desk", "internal/number", "internal/web", "internal/auth", "internal/people", "internal/handling", "internal/teeth"},
+	"internal/sheet":  {"internal/desk", "internal/term"},
 	"internal/chain":  {"internal/desk"},
 	"internal/config": {"internal/desk"},
 	"internal/app":    {anything},
 	"internal/arch":   {},
 
-	"cmd/afterbeep": {"internal/app", "internal/config", "internal/desk", "internal/chain", "internal/term"},
+	"cmd/afterbeep": {"internal/app", "internal/config", "internal/desk", "internal/chain", "internal/sheet", "internal/term"},
 
 	"bench": {anything}, // and what lies below it
 	"test":  {anything}, // and what lies below it
@@ -52,17 +56,21 @@ var keys = []struct {
 	rooms    []string
 	reason   string
 }{
-	{"net/http/...", []string{"internal/web", "internal/aicc", "internal/chain", "internal/app", "cmd", "test", "bench"}, "features, the domain and the store know nothing of HTTP"},
+	{"net/http/...", []string{"internal/web", "internal/aicc", "internal/ui", "internal/chain", "internal/app", "cmd", "test", "bench"}, "features, the domain and the store know nothing of HTTP"},
 	{"database/sql/...", []string{"internal/store", "test", "bench"}, "all SQL lives in internal/store"},
 	{"modernc.org/sqlite/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
 	{"github.com/jackc/pgx/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
 	{"github.com/pressly/goose/...", []string{"internal/store"}, "the schema belongs to the store"},
 	{"github.com/nyaruka/phonenumbers/...", []string{"internal/number"}, "numbers are read in one place"},
-	{"golang.org/x/text/...", []string{"internal/search"}, "texts are made alike in one place, and kept as they were sent everywhere else"},
+	{"golang.org/x/text/...", []string{"internal/search", "internal/password"}, "texts are made alike in one place, and kept as they were sent everywhere else"},
 	{"github.com/spf13/cobra/...", []string{"cmd"}, "the command line is cmd's"},
 	{"github.com/prometheus/...", []string{"internal/app", "internal/web", "internal/aicc"}, "packages count through small hooks; the registry is app's"},
 	{"go.yaml.in/yaml/...", []string{"internal/config"}, "settings are read in one place"},
 	{"github.com/caarlos0/env/...", []string{"internal/config"}, "settings are read in one place"},
+	{"golang.org/x/crypto/argon2", []string{"internal/password"}, "passwords are checked in one place, a few at a time"},
+	{"github.com/pquerna/otp/...", []string{"internal/people"}, "second factors are checked in one place"},
+	{"github.com/coreos/go-oidc/...", []string{"internal/people"}, "identities are checked in one place"},
+	{"golang.org/x/oauth2/...", []string{"internal/people"}, "identities are checked in one place"},
 	{"C", nil, "one static binary, without cgo"},
 	{"unsafe", nil, "nothing here needs it"},
 	{"encoding/gob", nil, "what is stored is text that other programs can read"},

@@ -15,7 +15,7 @@ import (
 // is injected; calling it is not.
 var timeless = []string{
 	"internal/desk", "internal/number", "internal/intake", "internal/sorting",
-	"internal/handling", "internal/auth", "internal/readers", "internal/search",
+	"internal/handling", "internal/auth", "internal/people", "internal/password", "internal/readers", "internal/search",
 }
 
 // chance lists the calls that may be made in a timeless room all the same.
@@ -25,6 +25,10 @@ var chance = map[string]string{
 	"internal/sorting time.Since": "a stopwatch: how long a slice took is measured, never stored",
 	"internal/auth rand.Read":     "secrets and nonces are random for everybody, and no test may choose them",
 	"internal/auth rand.Text":     "secrets and nonces are random for everybody, and no test may choose them",
+	"internal/password rand.Read": "secrets and nonces are random for everybody, and no test may choose them",
+	"internal/password rand.Text": "secrets and nonces are random for everybody, and no test may choose them",
+	"internal/people rand.Read":   "secrets and nonces are random for everybody, and no test may choose them",
+	"internal/people rand.Text":   "secrets and nonces are random for everybody, and no test may choose them",
 }
 
 func checkClocks(p *pkg) []string {

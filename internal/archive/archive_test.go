@@ -40,8 +40,8 @@ func sample(t testing.TB) []filled {
 	key := store.Section{Table: named(t, "seal_key"), Tenant: 2}
 	return []filled{
 		{channel, []store.Values{
-			{int64(202611220000000001), "网站 \u2028 \"quoted\" \\ <b>&amp;", "zh_CN", "CN", int64(4000), "[]", int64(0), int64(math.MaxInt64)},
-			{int64(math.MinInt64), "\U0001F600 \r\n\t e\u0301", "", "", int64(-1), "[]", int64(1), int64(exact)},
+			{int64(202611220000000001), "网站 \u2028 \"quoted\" \\ <b>&amp;", "zh_CN", "CN", int64(4000), "[]", int64(0), int64(math.MaxInt64), "self", int64(0)},
+			{int64(math.MinInt64), "\U0001F600 \r\n\t e\u0301", "", "", int64(-1), "[]", int64(1), int64(exact), "hand", int64(60)},
 		}},
 		{receipt, nil},
 		{key, []store.Values{{int64(7), []byte{0, 255, 10, 13}, int64(1), int64(0)}, {int64(8), []byte{}, int64(0), int64(0)}}},

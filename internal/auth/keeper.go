@@ -185,3 +185,12 @@ func (k *Keeper) Region(tenant desk.TenantID, channel desk.ChannelID) (string, b
 	}
 	return ch.Region, true
 }
+
+// Target is how soon a channel promises the first call; 0 when it does not, or is
+// newer than the snapshot.
+func (k *Keeper) Target(tenant desk.TenantID, channel desk.ChannelID) time.Duration {
+	if ch := k.view.Load().channels[place{tenant, channel}]; ch != nil {
+		return ch.Target
+	}
+	return 0
+}

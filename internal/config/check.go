@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // is, and what to write instead; nil when a node may run with them.
 func (s Settings) Check() error {
 	for _, check := range []func(Settings) error{
-		ranges, addresses, texts, databases, together,
+		ranges, addresses, texts, databases, staff, together,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -143,6 +144,28 @@ func databases(s Settings) error {
 			s.Postgres.Connections, s.Postgres.Committers, least)
 	}
 	return nil
+}
+
+// staff is for the address that browsers use, and for secrets that are worth it.
+func staff(s Settings) error {
+	if u := s.Staff.URL; u != "" && !origin(u) {
+		return invalid("staff.url is %q; write it like https://desk.example.com, without a path", u)
+	}
+	if n := len(s.Staff.Secret); n > 0 && n < 32 {
+		return invalid("staff.secret has %d characters; take 32 or more, such as the output of openssl rand -hex 32", n)
+	}
+	if s.OIDC.Issuer == "" {
+		return nil
+	}
+	if !strings.HasPrefix(s.OIDC.Issuer, "https://") || s.OIDC.ClientID == "" || s.Staff.URL == "" {
+		return invalid("oidc.issuer is %q; it needs https://, and oidc.client_id and staff.url beside it", s.OIDC.Issuer)
+	}
+	return nil
+}
+
+func origin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Scheme+"://"+u.Host == text
 }
 
 // together is for values that are sound alone and unsafe in company.

@@ -32,6 +32,8 @@ type Settings struct {
 	Timeouts Timeouts `yaml:"timeouts" envPrefix:"TIMEOUTS_"`
 	Intake   Intake   `yaml:"intake" envPrefix:"INTAKE_"`
 	Postgres Postgres `yaml:"postgres" envPrefix:"POSTGRES_"`
+	Staff    Staff    `yaml:"staff" envPrefix:"STAFF_"`
+	OIDC     OIDC     `yaml:"oidc" envPrefix:"OIDC_"`
 
 	AccessTTL      time.Duration `yaml:"access_ttl" env:"ACCESS_TTL" envDefault:"1h" min:"1m" max:"1h" unit:"duration" help:"the longest life of an access token; a client may ask for less"`
 	SnapshotMaxAge time.Duration `yaml:"snapshot_max_age" env:"SNAPSHOT_MAX_AGE" envDefault:"15s" min:"1s" max:"10m" unit:"duration" help:"how long credentials are trusted while the store cannot be read; after that every call is answered with 500"`
@@ -83,3 +85,22 @@ type Postgres struct {
 // Listens says whether the node asks to be told of new events. Through a
 // PgBouncer it cannot: a session there belongs to nobody for long.
 func (p Postgres) Listens() bool { return p.Listen && !p.PgBouncer }
+
+// Staff is where the people who work with the messages come in.
+type Staff struct {
+	URL    string `yaml:"url" env:"URL" envDefault:"" unit:"https://…" help:"how their browsers reach this server, for links and OpenID Connect; empty is http://LISTEN, which is for this machine alone"`
+	Secret string `yaml:"secret" env:"SECRET" envDefault:"" secret:"text" unit:"text" help:"32 characters or more, the same on all nodes: with it, second factors cannot be read from a stolen database. Whoever changes it lets everybody enrol again"`
+}
+
+// OIDC is an OpenID Connect provider that staff of one tenant sign in with.
+type OIDC struct {
+	Issuer       string `yaml:"issuer" env:"ISSUER" envDefault:"" unit:"https://…" help:"the provider, as in its tokens; empty is none"`
+	ClientID     string `yaml:"client_id" env:"CLIENT_ID" envDefault:"" unit:"text" help:"what the provider calls us"`
+	ClientSecret string `yaml:"client_secret" env:"CLIENT_SECRET" envDefault:"" secret:"text" unit:"text" help:"empty for a public client; PKCE is used either way"`
+	Name         string `yaml:"name" env:"NAME" envDefault:"" unit:"text" help:"what people call the provider, on the button"`
+	Tenant       string `yaml:"tenant" env:"TENANT" envDefault:"default" unit:"name" help:"whose people it knows"`
+	RoleClaim    string `yaml:"role_claim" env:"ROLE_CLAIM" envDefault:"" unit:"claim" help:"the claim that decides about the role, such as groups or realm.roles; empty leaves roles to administrators"`
+	Roles        string `yaml:"roles" env:"ROLES" envDefault:"" unit:"value=role,…" help:"what its values mean, such as desk-admins=administrator,desk=agent"`
+	MatchEmail   bool   `yaml:"match_email" env:"MATCH_EMAIL" envDefault:"false" unit:"true or false" help:"a verified e-mail address finds the person who has it as a login"`
+	Create       bool   `yaml:"create" env:"CREATE" envDefault:"false" unit:"true or false" help:"people who are not known are created, with the role of their claim"`
+}

@@ -78,7 +78,20 @@ type Channel struct {
 	Origins   []string // browsers on these origins may call us (CORS); none by default
 	Disabled  bool
 	CreatedAt time.Time
+
+	Allocation string        // AllocSelf (also when empty), AllocHand or AllocAuto
+	Target     time.Duration // from a thread's first message to the first call; 0 promises nothing
 }
+
+// How a channel's threads come to somebody.
+const (
+	AllocSelf = "self" // whoever claims one has it
+	AllocHand = "hand" // somebody who may assign gives them out
+	AllocAuto = "auto" // they go to whoever is present and has the fewest
+)
+
+// MaxTarget is the longest time to the first call that a channel can promise.
+const MaxTarget = 90 * 24 * time.Hour
 
 // Limits of a channel's text, in characters (code points). The contract's
 // document names no limit; 4,000 is ours, and 1,500 the least that AICC's own
@@ -140,6 +153,15 @@ type Thread struct {
 	Reason    string // why it was closed, in the words of the one who closed it
 	Previous  ID     // the caller's thread before this one, or 0
 	Version   int64  // every change is a compare-and-set on it; 1 when new
+
+	Owner      PersonID  // whose it is; 0 is nobody's
+	Given      bool      // it was given to the owner, who keeps it when her claim ends
+	ClaimUntil time.Time // somebody is at it; unless she says so again, it falls back then
+	WakeAt     time.Time // it waits, and is back in the list then
+	DueAt      time.Time // somebody should have called by then; zero: nothing is promised
+	Attempts   int       // calls so far
+	Outcome    Outcome   // of the last call
+	Excerpt    string    // how the newest message begins; see Brief
 }
 
 // Caller is somebody who leaves messages in a channel; he has at most one open
@@ -159,12 +181,6 @@ type Event struct {
 	At     time.Time
 	Data   json.RawMessage // a JSON object, small
 }
-
-// Kinds of events.
-const (
-	MessageLeft  = "message.left"
-	ThreadClosed = "thread.closed"
-)
 
 // Snapshot is what the hot path needs of the store, read as a whole: who may
 // ask, for which channel, and the keys that open tokens.

@@ -87,6 +87,10 @@ func CheckChannel(c *Channel) error {
 		return Errorf(Invalid, "locale", "locale looks like zh, zh_CN or en-US")
 	case c.TextLimit < MinTextLimit || c.TextLimit > MaxTextLimit:
 		return Errorf(Invalid, "text_limit", "a channel takes texts of up to %d to %d characters", MinTextLimit, MaxTextLimit)
+	case c.Allocation != "" && c.Allocation != AllocSelf && c.Allocation != AllocHand && c.Allocation != AllocAuto:
+		return Errorf(Invalid, "allocation", "threads are allocated self, hand or auto")
+	case c.Target < 0 || c.Target > MaxTarget:
+		return Errorf(Invalid, "target", "the target for the first call is at most 90 days; 0 is none")
 	}
 	for _, o := range c.Origins {
 		u, err := url.Parse(o)

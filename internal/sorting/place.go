@@ -50,9 +50,21 @@ func (s *Sorter) placeTenant(ctx context.Context, sl Slice, tenant desk.TenantID
 	if err != nil {
 		return err
 	}
-	threads := make([]*desk.Thread, len(callers))
+	var (
+		threads = make([]*desk.Thread, len(callers))
+		woken   []desk.Event
+	)
 	for i, c := range callers {
-		threads[i] = join(known[c], tenant, c, members[c])
+		was := known[c]
+		threads[i] = s.join(was, tenant, c, members[c])
+		if was.State != desk.Waiting {
+			continue
+		}
+		e, err := wake(&was, threads[i], members[c][0])
+		if err != nil {
+			return err
+		}
+		woken = append(woken, e)
 	}
 	if err := sl.Put(ctx, tenant, threads); err != nil {
 		return err
@@ -60,21 +72,24 @@ func (s *Sorter) placeTenant(ctx context.Context, sl Slice, tenant desk.TenantID
 	if err := sl.Insert(ctx, tenant, messages); err != nil {
 		return err
 	}
-	return announce(ctx, sl, tenant, messages)
+	return announce(ctx, sl, tenant, messages, woken)
 }
 
 // join adds messages to the caller's open thread, or opens one that is linked to
 // the one before.
-func join(th desk.Thread, tenant desk.TenantID, c desk.Caller, members []*desk.Message) *desk.Thread {
+func (s *Sorter) join(th desk.Thread, tenant desk.TenantID, c desk.Caller, members []*desk.Message) *desk.Thread {
 	first, last := members[0], members[len(members)-1]
 	if th.ID == 0 || th.State == desk.Closed {
 		th = desk.Thread{
 			Tenant: tenant, ID: first.ID, Channel: c.Channel, CallerKey: c.Key,
 			State: desk.New, FirstAt: first.ReceivedAt, Previous: th.ID,
 		}
+		if target := s.Target(tenant, c.Channel); target > 0 {
+			th.DueAt = first.ReceivedAt.Add(target)
+		}
 	}
 	if !last.ReceivedAt.Before(th.LastAt) { // what another node took down earlier may be sorted later
-		th.Caller, th.LastAt = last.Caller, last.ReceivedAt
+		th.Caller, th.LastAt, th.Excerpt = last.Caller, last.ReceivedAt, desk.Brief(last.Text)
 	}
 	th.Messages += len(members)
 	for _, m := range members {
@@ -83,9 +98,20 @@ func join(th desk.Thread, tenant desk.TenantID, c desk.Caller, members []*desk.M
 	return &th
 }
 
-// announce appends one event a message, in the order of the messages.
-func announce(ctx context.Context, sl Slice, tenant desk.TenantID, all []desk.Message) error {
-	events := make([]desk.Event, len(all))
+// wake brings a thread back that was put off: its caller does not wait, so
+// neither does the thread. Whose it is stays as it was.
+func wake(was, th *desk.Thread, m *desk.Message) (desk.Event, error) {
+	th.Wake(m.ReceivedAt)
+	data, err := json.Marshal(desk.Details{
+		Message: m.ID, Version: th.Version + 1, State: th.State, Owner: th.Owner, Was: desk.Replaced(was, th),
+	})
+	return desk.Event{Thread: th.ID, Kind: desk.ThreadWoken, At: m.ReceivedAt, Data: data}, err
+}
+
+// announce appends one event a message, in the order of the messages, and then
+// those of what the messages woke.
+func announce(ctx context.Context, sl Slice, tenant desk.TenantID, all []desk.Message, woken []desk.Event) error {
+	events := make([]desk.Event, len(all), len(all)+len(woken))
 	for i := range all {
 		m := &all[i]
 		data, err := json.Marshal(map[string]desk.ID{"message": m.ID})
@@ -94,7 +120,7 @@ func announce(ctx context.Context, sl Slice, tenant desk.TenantID, all []desk.Me
 		}
 		events[i] = desk.Event{Thread: m.Thread, Kind: desk.MessageLeft, At: m.ReceivedAt, Data: data}
 	}
-	return sl.Append(ctx, tenant, events)
+	return sl.Append(ctx, tenant, append(events, woken...))
 }
 
 // placeEach places one message at a time and sets aside those that fail.

@@ -62,6 +62,8 @@ type Sorter struct {
 	// Taken counts the messages that intake took so far; sorting gives way to
 	// them. It may be nil.
 	Taken func() int64
+	// Target is how soon a channel promises the first call; 0 promises nothing.
+	Target func(desk.TenantID, desk.ChannelID) time.Duration
 	// Observe is told of every slice: messages and time. It may be nil.
 	Observe func(messages int, took time.Duration)
 	pace    pace
@@ -72,6 +74,7 @@ func New(s Store, regions Regions, log *slog.Logger) *Sorter {
 	return &Sorter{
 		store: s, regions: regions, log: log, wake: make(chan struct{}, 1),
 		Taken:   func() int64 { return 0 },
+		Target:  func(desk.TenantID, desk.ChannelID) time.Duration { return 0 },
 		Observe: func(int, time.Duration) {},
 	}
 }

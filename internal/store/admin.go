@@ -159,15 +159,16 @@ func (s *Store) ChangeApp(ctx context.Context, tenant desk.TenantID, keyOrName s
 	return a, taken(err, "app", a.Name)
 }
 
-const selectChannel = `SELECT tenant_id, channel_id, name, locale, region, text_limit, origins, disabled, created_at FROM channel`
+const selectChannel = `SELECT tenant_id, channel_id, name, locale, region, text_limit, origins, disabled, created_at, allocation, target FROM channel`
 
 func scanChannel(sc scanner) (c desk.Channel, err error) {
 	var (
 		origins string
-		at      int64
+		at, us  int64
 	)
-	err = sc.Scan((*int64)(&c.Tenant), (*int64)(&c.ID), &c.Name, &c.Locale, &c.Region, &c.TextLimit, &origins, &c.Disabled, &at)
-	c.CreatedAt = moment(at)
+	err = sc.Scan((*int64)(&c.Tenant), (*int64)(&c.ID), &c.Name, &c.Locale, &c.Region, &c.TextLimit, &origins, &c.Disabled, &at,
+		&c.Allocation, &us)
+	c.CreatedAt, c.Target = moment(at), time.Duration(us)*time.Microsecond
 	if err == nil {
 		err = json.Unmarshal([]byte(origins), &c.Origins)
 	}
@@ -178,6 +179,7 @@ func channelArgs(c *desk.Channel) ([]any, error) {
 	origins, err := json.Marshal(append([]string{}, c.Origins...))
 	return []any{
 		int64(c.ID), c.Name, c.Locale, c.Region, c.TextLimit, string(origins), flag(c.Disabled), micros(c.CreatedAt),
+		c.Allocation, c.Target.Microseconds(),
 	}, err
 }
 
@@ -210,7 +212,7 @@ func (s *Store) AddChannel(ctx context.Context, c desk.Channel) error {
 	}
 	return taken(s.change(ctx, func(t *tx) error {
 		if _, err := t.exec(ctx, c.Tenant, `INSERT INTO channel (tenant_id, channel_id, name, locale, region, text_limit,
-			origins, disabled, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, args...); err != nil {
+			origins, disabled, created_at, allocation, target) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, args...); err != nil {
 			return err
 		}
 		return t.raise(ctx, c.Tenant)
@@ -240,7 +242,7 @@ func (s *Store) ChangeChannel(ctx context.Context, tenant desk.TenantID, idOrNam
 			return err
 		}
 		if _, err := t.exec(ctx, tenant, `UPDATE channel SET name = $3, locale = $4, region = $5, text_limit = $6,
-			origins = $7, disabled = $8, created_at = $9 WHERE tenant_id = $1 AND channel_id = $2`, args...); err != nil {
+			origins = $7, disabled = $8, created_at = $9, allocation = $10, target = $11 WHERE tenant_id = $1 AND channel_id = $2`, args...); err != nil {
 			return err
 		}
 		return t.raise(ctx, tenant)

@@ -29,6 +29,8 @@ func Shards() []Shard {
 	return append(
 		all,
 		Shard{Table: "reader", Column: "tenant_id", With: anchor, Why: "a cursor moves in the transaction that finishes its tenant's work"},
+		Shard{Table: "session", Column: "tenant_id", With: anchor, Why: "it is read together with its person"},
+		Shard{Table: "guess", Column: "tenant_id", With: anchor, Why: "with its tenant's people"},
 		Shard{Table: "search", Column: "tenant_id", With: anchor, Why: "with its tenant's messages"},
 		Shard{Table: "search_slice", Column: "tenant_id", With: anchor, Why: "with its tenant's messages"},
 		Shard{Table: "node", Why: "a few rows that every node writes every few seconds; a copy everywhere would stop them all when one machine is away"},

@@ -10,7 +10,8 @@ import (
 )
 
 // Put writes rows of a section in one transaction. A row that is there already
-// is replaced, so that what nobody knows of can be done again.
+// is replaced, so that what nobody knows of can be done again; where rows are
+// only appended it stays, and the comparison tells whether it is another one.
 func (s *Store) Put(ctx context.Context, at Section, page []Values) error {
 	t := &at.Table
 	return s.change(ctx, func(x *tx) error {
@@ -48,12 +49,15 @@ func (t *Table) upsert(rows int) string {
 	if t.Shared {
 		columns, marked = t.names(0), values(1, rows, slices.Repeat([]string{"#"}, len(t.Columns))...)
 	}
+	text := `INSERT INTO ` + t.Name + ` (` + strings.Join(columns, ", ") + `) VALUES ` + marked + ` ON CONFLICT (` + t.wholeKey() + `) DO `
+	if t.Appended {
+		return text + `NOTHING`
+	}
 	var sets []string
 	for _, name := range t.names(t.Key) {
 		sets = append(sets, name+` = excluded.`+name)
 	}
-	return `INSERT INTO ` + t.Name + ` (` + strings.Join(columns, ", ") + `) VALUES ` + marked +
-		` ON CONFLICT (` + t.wholeKey() + `) DO UPDATE SET ` + strings.Join(sets, ", ")
+	return text + `UPDATE SET ` + strings.Join(sets, ", ")
 }
 
 func (t *Table) wholeKey() string {
@@ -87,10 +91,11 @@ func (s *Store) Reached(ctx context.Context, at Section) (Values, error) {
 const clearRows = 1000
 
 // Clear empties a section of a store that is being filled, some rows at a time.
-// What is one row a tenant stays: it is overwritten.
+// What is one row a tenant stays: it is overwritten. What is only appended to
+// stays, too.
 func (s *Store) Clear(ctx context.Context, at Section) error {
 	t := &at.Table
-	if t.Key == 0 {
+	if t.Key == 0 || t.Appended {
 		return nil
 	}
 	for n := int64(1); n > 0; {

@@ -133,7 +133,7 @@ func (l *files) dumping(t *testing.T) string {
 	for table, all := range columns {
 		texts = append(texts, `SELECT '`+table+`: ' || `+strings.Join(all, ` || ', ' || `)+` FROM `+table+` WHERE tenant_id = $1`)
 	}
-	if len(texts) < 12 {
+	if len(texts) < 20 {
 		t.Fatalf("only %d tables have a tenant", len(texts))
 	}
 	return strings.Join(texts, " UNION ALL ")
@@ -281,7 +281,7 @@ func (l *clusters) keep(t *testing.T, set string) {
 	tables := column(t, c, `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'public' AND c.relkind = 'r' AND (c.relname IN ('journal', 'mark') OR EXISTS (
 			SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')) ORDER BY 1`)
-	if len(tables) < 14 {
+	if len(tables) < 24 {
 		t.Fatalf("only %d tables have a tenant: %q", len(tables), tables)
 	}
 	again, texts := []string{"BEGIN"}, []string{}

@@ -56,8 +56,15 @@ func mutants(text string) (all []mutant) {
 	return all
 }
 
+// looksAhead is part of a statement that finds something only where there are
+// thousands of threads.
+const looksAhead = "LIMIT 1 OFFSET"
+
 // spared is why nobody need notice a mutant on an engine without policies.
 func (m mutant) spared() string {
+	if strings.Contains(m.text, looksAhead) {
+		return "TestLookingAheadAmongClosedThreadsCountsOnesOwn has so many"
+	}
 	if m.of == 1 && within.MatchString(m.text) {
 		return "the outer condition decides what goes; the inner one says where to look for it: rows of another could fill its limit, and then less of one's own goes at a time"
 	}

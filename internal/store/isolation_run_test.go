@@ -58,7 +58,8 @@ func newTrial(t *testing.T, l lab, w *world) *trial {
 		lab: l, w: w, dumps: map[desk.TenantID][]string{}, want: map[string]*outcome{},
 		clean: map[string]bool{}, stores: map[string]*store.Store{},
 	}
-	tr.scenes = slices.Concat(reading(), pages(w), settling(), sortingScenes(), carrying(), searching(l.engine()), systemScenes())
+	tr.scenes = slices.Concat(reading(), pages(w), deskReading(w), staffReading(), settling(), sortingScenes(), deskWriting(),
+		staffWriting(), carrying(), searching(l.engine()), systemScenes())
 	for _, tw := range w.twins {
 		tr.open(t, both)
 		tr.dumps[tw.id] = tr.dump(t, both, tw.id)
@@ -108,7 +109,7 @@ func (tr *trial) play(t *testing.T, sc scene, me *twin, set string, instead map[
 	return o
 }
 
-var writes = regexp.MustCompile(`INSERT INTO|UPDATE [a-z]+ SET|DELETE FROM|search_add|search_forget`)
+var writes = regexp.MustCompile(`INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM|search_add|search_forget`)
 
 // verdict is what is wrong with an outcome.
 type verdict struct {

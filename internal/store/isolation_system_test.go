@@ -19,11 +19,11 @@ func systemScenes() []scene {
 			a.must(err == nil && len(r.Damaged) == 0, "check %+v, %v", r, err)
 			r.Reasons = nil
 			a.tell("check", r)
-			a.must(r.Tenants == 2 && r.Messages == 20 && r.Threads == 14 && r.Events == 27 && r.Waiting == 3 && r.Aside == 5, "check %+v", r)
+			a.must(r.Tenants == 2 && r.Messages == 30 && r.Threads == 24 && r.Events == 61 && r.Waiting == 3 && r.Aside == 5, "check %+v", r)
 			last, err := a.s.LastID(a.ctx)
 			a.must(err == nil && last == a.w.twins[1].waits, "the last ID is %v, %v", last, err)
 			heads, err := a.s.Heads(a.ctx)
-			a.must(err == nil && len(heads) == 2 && heads[1] == 13 && heads[2] == 14, "heads %v, %v", heads, err)
+			a.must(err == nil && len(heads) == 2 && heads[1] == 30 && heads[2] == 31, "heads %v, %v", heads, err)
 			n, err := a.s.Revision(a.ctx)
 			a.tell("revision", n, err)
 		}},
@@ -62,6 +62,11 @@ func systemScenes() []scene {
 			a.tell("heads", heads, err)
 			one, err = a.s.Tenant(a.ctx, "third")
 			a.must(err == nil && one.ID == 3, "tenant %v, %v", one, err)
+			third := twin{id: 3, word: "third"} // whose log and vault are empty
+			d, err := a.s.Audit(a.ctx, a.w.deed(&third, desk.NumberShown))
+			a.tell("audited", d, err)
+			secret, err := a.s.Secret(a.ctx, 3, []byte("fresh"), a.w.base)
+			a.tell("secret", secret, err)
 			before, _ := a.s.Revision(a.ctx)
 			err = a.s.AddApp(a.ctx, desk.App{Tenant: 3, Key: sharedApp, Name: sharedName, SecretHash: []byte{1}, CreatedAt: a.w.base})
 			after, _ := a.s.Revision(a.ctx)

@@ -36,7 +36,7 @@ func crawl(t *testing.T, tr *trial) {
 func complete(t *testing.T, engine string, called map[string]bool) {
 	t.Helper()
 	elsewhere := elsewhere()
-	for _, of := range []any{&store.Store{}, &store.Slice{}, &store.Still{}, &store.Finder{}} {
+	for _, of := range []any{&store.Store{}, &store.Slice{}, &store.Still{}, &store.Finder{}, &store.Staff{}} {
 		kind := reflect.TypeOf(of)
 		for i := range kind.NumMethod() {
 			method := kind.Method(i)

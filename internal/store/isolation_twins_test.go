@@ -64,7 +64,7 @@ func newWorld() *world {
 		{word: "adler", state: desk.Working, calls: []string{"138 0000 1111", "138 0000 2222", "138 0000 3333", "138 0000 4444"}},
 		{word: "bussard", state: desk.Assigned, calls: []string{"138-0000-1111", "138-0000-2222", "138-0000-3333", "138-0000-4444"}},
 	}}
-	for range 7 {
+	for range 12 {
 		w.ids = append(w.ids, next())
 	}
 	w.aside = next()
@@ -162,7 +162,9 @@ func (m maker) make(twins ...*twin) {
 			}
 		}
 		m.settings(tw)
+		m.staff(tw)
 		m.messages(tw)
+		m.handled(tw)
 		m.readers(tw)
 	}
 	stranger := m.w.text(&twin{id: 99, word: "nobody"}, m.w.stranger, "1", sharedChannel)
@@ -209,6 +211,9 @@ func (m maker) messages(tw *twin) {
 	batch.Rows = append(batch.Rows, row(w.text(tw, tw.message, tw.caller, tw.channel)),
 		row(w.text(tw, tw.opened, tw.calls[2], sharedChannel)), row(w.text(tw, tw.closed, tw.calls[3], sharedChannel)),
 		row(w.text(tw, w.ids[6], tw.caller, sharedChannel))) // the same thread, of another caller
+	for i, id := range w.ids[7:] { // callers of both, each with a thread that has the same ID
+		batch.Rows = append(batch.Rows, row(w.text(tw, id, fmt.Sprintf("137 0000 000%d", i), sharedChannel)))
+	}
 	batch.Keyed = []*desk.Keyed{
 		w.keyed(tw, sharedName, w.text(tw, w.ids[3], tw.calls[0], sharedChannel)),
 		w.keyed(tw, tw.own, w.text(tw, w.ids[4], tw.calls[0], sharedChannel)),

@@ -65,10 +65,11 @@ func sortingScenes() []scene {
 		}},
 		{name: "threads and messages are placed", play: func(a *act) {
 			a.slice(func(sl *store.Slice) error {
-				known, err := sl.Newest(a.ctx, a.me.id, []desk.Caller{{Channel: sharedChannel, Key: keysOf(a.me.calls[0])[0]}})
+				// The second caller's thread has the same version for both.
+				known, err := sl.Newest(a.ctx, a.me.id, []desk.Caller{{Channel: sharedChannel, Key: keysOf(a.me.calls[1])[0]}})
 				var threads []*desk.Thread
 				for _, th := range known {
-					th.Messages, th.Reason = th.Messages+1, "placed"
+					th.Messages, th.Excerpt = th.Messages+1, "placed"
 					threads = append(threads, &th)
 				}
 				threads = append(threads, a.thread(a.other.message, "9", sharedChannel))
@@ -166,8 +167,8 @@ func (a *act) rows(at store.Section) (all []store.Values) {
 		return f.Each(a.ctx, at, nil, func(page []store.Values) error {
 			for _, values := range page {
 				for i, v := range values {
-					if n, ok := v.(int64); ok && i >= at.Table.Key {
-						values[i] = n + 1
+					if n, ok := v.(int64); ok && (i >= at.Table.Key || at.Table.Appended) {
+						values[i] = n + 100 // also in the key, where a row that is there stays
 					}
 				}
 				all = append(all, values)
@@ -254,6 +255,8 @@ func (a *act) search(index store.Index, text string) {
 		{Channel: a.other.channel},
 		{Channel: sharedChannel},
 		{Caller: caller, Keys: keysOf(caller), Channel: sharedChannel},
+		{Before: a.w.ids[6] + 1, Caller: a.me.caller, Keys: keysOf(a.me.caller)},
+		{Caller: caller, Keys: keysOf(caller)},
 	} {
 		q.Text, q.Limit = text, 100
 		page, err := f.Messages(a.ctx, a.me.id, q)

@@ -19,17 +19,27 @@ type Slice struct{ t *tx }
 // never wait for each other in a circle.
 func (s *Store) Slice(ctx context.Context, tenants []desk.TenantID, do func(*Slice) error) error {
 	return s.change(ctx, func(t *tx) error {
-		if s.traits.ForUpdate != "" {
-			for _, tenant := range slices.Sorted(slices.Values(tenants)) {
-				var seq int64
-				err := t.row(ctx, tenant, `SELECT seq FROM counter WHERE tenant_id = $1`+s.traits.ForUpdate).Scan(&seq)
-				if err != nil && !missing(err) {
-					return err
-				}
+		for _, tenant := range slices.Sorted(slices.Values(tenants)) {
+			if err := t.lock(ctx, tenant); err != nil {
+				return err
 			}
 		}
 		return do(&Slice{t})
 	})
+}
+
+// lock takes the tenant's event counter, so that whoever changes his threads
+// waits for the others, in one line.
+func (t *tx) lock(ctx context.Context, tenant desk.TenantID) error {
+	if t.s.traits.ForUpdate == "" {
+		return nil
+	}
+	var seq int64
+	err := t.row(ctx, tenant, `SELECT seq FROM counter WHERE tenant_id = $1`+t.s.traits.ForUpdate).Scan(&seq)
+	if missing(err) {
+		return nil
+	}
+	return err
 }
 
 // Buckets are the parts of the journal: those that this process writes to, and
@@ -140,7 +150,8 @@ func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, callers []desk
 }
 
 // Put writes a tenant's threads: new ones when their Version is 0, the others by
-// compare-and-set on the version that they were read with.
+// compare-and-set on the version that they were read with. Of those it writes
+// what messages change.
 func (s *Slice) Put(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
 	var fresh, known []*desk.Thread
 	for _, th := range threads {
@@ -153,7 +164,7 @@ func (s *Slice) Put(ctx context.Context, tenant desk.TenantID, threads []*desk.T
 	if err := s.t.addThreads(ctx, tenant, fresh); err != nil {
 		return err
 	}
-	return s.t.setThreads(ctx, tenant, known)
+	return s.t.joinThreads(ctx, tenant, known)
 }
 
 // Insert stores a tenant's messages, which have their threads.

@@ -29,6 +29,9 @@ func (d *Damaged) Error() string {
 		len(d.IDs), d.What, strings.Join(names, " "))
 }
 
+// Damage names the rows, for those who do not know the store.
+func (d *Damaged) Damage() []desk.ID { return d.IDs }
+
 // add notes a damaged row; the receiver may be nil.
 func (d *Damaged) add(what string, id desk.ID) *Damaged {
 	if d == nil {

@@ -9,73 +9,67 @@ import (
 	"github.com/afterbeep/afterbeep/internal/desk"
 )
 
-const selectThread = `SELECT tenant_id, id, channel_id, caller, caller_key, state, messages,
-	first_at, last_at, closed_at, reason, previous_id, version FROM thread`
+const threadColumns = `tenant_id, id, channel_id, caller, caller_key, state, messages,
+	first_at, last_at, closed_at, reason, previous_id, version,
+	owner, given, claim_until, wake_at, due_at, attempts, outcome, excerpt`
+
+const selectThread = `SELECT ` + threadColumns + ` FROM thread`
 
 func scanThread(sc scanner) (th desk.Thread, err error) {
-	var first, last, closed int64
+	var first, last, closed, claim, wake, due int64
 	err = sc.Scan((*int64)(&th.Tenant), (*int64)(&th.ID), (*int64)(&th.Channel), &th.Caller, &th.CallerKey,
-		(*string)(&th.State), &th.Messages, &first, &last, &closed, &th.Reason, (*int64)(&th.Previous), &th.Version)
+		(*string)(&th.State), &th.Messages, &first, &last, &closed, &th.Reason, (*int64)(&th.Previous), &th.Version,
+		(*int64)(&th.Owner), &th.Given, &claim, &wake, &due, &th.Attempts, (*string)(&th.Outcome), &th.Excerpt)
 	th.FirstAt, th.LastAt, th.ClosedAt = moment(first), moment(last), moment(closed)
+	th.ClaimUntil, th.WakeAt, th.DueAt = moment(claim), moment(wake), moment(due)
 	return th, err
 }
 
-// addThreads inserts new threads.
+// addThreads inserts new threads, which are nobody's yet.
 func (t *tx) addThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
 	for some := range chunks(threads) {
-		args := make([]any, 0, 12*len(some))
+		args := make([]any, 0, 15*len(some))
 		for _, th := range some {
 			th.Version = 1
 			args = append(args, int64(th.ID), int64(th.Channel), th.Caller, th.CallerKey, string(th.State), th.Messages,
-				micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version)
+				micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version,
+				micros(th.DueAt), th.Urgency(), th.Excerpt)
 		}
 		if _, err := t.exec(ctx, tenant, `INSERT INTO thread (tenant_id, id, channel_id, caller, caller_key, state, messages,
-			first_at, last_at, closed_at, reason, previous_id, version) VALUES `+mine(12, len(some)), args...); err != nil {
+			first_at, last_at, closed_at, reason, previous_id, version, due_at, next_at, excerpt) VALUES `+mine(15, len(some)), args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// setThreads writes threads that are what they were when they were read.
-func (t *tx) setThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
+const asNumber, asText = "CAST(# AS BIGINT)", "CAST(# AS TEXT)"
+
+// joinThreads writes what messages change in threads that are what they were
+// when they were read. A claim is left alone: it may have been renewed since.
+func (t *tx) joinThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
 	for some := range chunks(threads) {
-		args := make([]any, 0, 8*len(some))
+		args := make([]any, 0, 10*len(some))
 		for _, th := range some {
 			args = append(args, int64(th.ID), th.Version, th.Caller, string(th.State), th.Messages,
-				micros(th.LastAt), micros(th.ClosedAt), th.Reason)
+				micros(th.LastAt), micros(th.WakeAt), micros(th.DueAt), th.Urgency(), th.Excerpt)
 		}
-		const number, text = "CAST(# AS BIGINT)", "CAST(# AS TEXT)"
-		n, err := t.exec(ctx, tenant, `WITH want (id, version, caller, state, messages, last_at, closed_at, reason) AS (VALUES `+
-			values(2, len(some), number, number, text, text, number, number, number, text)+`)
+		n, err := t.exec(ctx, tenant, `WITH want (id, version, caller, state, messages, last_at, wake_at, due_at, next_at, excerpt) AS (VALUES `+
+			values(2, len(some), asNumber, asNumber, asText, asText, asNumber, asNumber, asNumber, asNumber, asNumber, asText)+`)
 			UPDATE thread SET caller = want.caller, state = want.state, messages = want.messages, last_at = want.last_at,
-			closed_at = want.closed_at, reason = want.reason, version = thread.version + 1
+			wake_at = want.wake_at, due_at = want.due_at, next_at = want.next_at, excerpt = want.excerpt, version = thread.version + 1
 			FROM want WHERE thread.tenant_id = $1 AND thread.id = want.id AND thread.version = want.version`, args...)
 		if err != nil {
 			return err
 		}
 		if n != int64(len(some)) {
-			return desk.Errorf(desk.Conflict, "thread_changed", "somebody else changed this thread; look again")
+			return errChanged
 		}
 		for _, th := range some {
 			th.Version++
 		}
 	}
 	return nil
-}
-
-// ChangeThread writes a thread by compare-and-set on its version, together with
-// its event. Conflict when somebody was first. The event comes first, so that
-// everybody takes the tenant's counter before a thread.
-func (s *Store) ChangeThread(ctx context.Context, was desk.Thread, e desk.Event) (th desk.Thread, err error) {
-	err = s.change(ctx, func(t *tx) error {
-		th = was
-		if err := t.appendEvents(ctx, th.Tenant, []desk.Event{e}); err != nil {
-			return err
-		}
-		return t.setThreads(ctx, th.Tenant, []*desk.Thread{&th})
-	})
-	return th, err
 }
 
 // Thread reads one thread; Missing when the tenant has no such thread.

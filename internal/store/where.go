@@ -40,3 +40,11 @@ func (w *where) ids(column string, ids []desk.ID) {
 	}
 	w.text += " AND " + column + " IN (" + strings.Join(marks, ", ") + ")"
 }
+
+func (w *where) blobs(column string, values [][]byte) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = w.arg(v)
+	}
+	w.text += " AND " + column + " IN (" + strings.Join(marks, ", ") + ")"
+}

@@ -38,7 +38,10 @@ func (s *Server) Bouncer(t testing.TB) (addr string) {
 			"[databases]", "* = host=127.0.0.1 port=" + strconv.Itoa(s.Port),
 			"[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + strconv.Itoa(port), "unix_socket_dir =",
 			"pool_mode = transaction", "auth_type = md5", "auth_file = " + users, "auth_user = " + super,
-			"max_client_conn = 500", "default_pool_size = 4", "logfile = " + home.log(), "",
+			"max_client_conn = 500", "default_pool_size = 4",
+			// Each test has a database of its own; PgBouncer would keep the connections
+			// of all of them until the server has none left.
+			"server_idle_timeout = 1", "logfile = " + home.log(), "",
 		}, "\n"),
 		users: fmt.Sprintf("%q %q\n", super, s.password),
 	} {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
-	"github.com/afterbeep/afterbeep/internal/handling"
 	"github.com/afterbeep/afterbeep/internal/sorting"
 	"github.com/afterbeep/afterbeep/internal/store"
 )
@@ -114,7 +113,7 @@ func drainAll(b *bed, s *store.Store) {
 // closeSome closes threads while they are being sorted into; whoever is second
 // is told and looks again.
 func (b *bed) closeSome(n int) {
-	d := handling.New(b.Store, time.Now)
+	d := newDesk(b.Store, time.Now)
 	for closed := 0; closed < n; {
 		all, err := b.Threads(b.ctx, desk.DefaultTenant, desk.Query{State: desk.New, Limit: 1})
 		if err != nil {
@@ -122,7 +121,7 @@ func (b *bed) closeSome(n int) {
 			return
 		}
 		for _, th := range all {
-			_, err := d.Close(b.ctx, desk.DefaultTenant, th.ID, "ann", "done")
+			_, err := d.Close(b.ctx, boss, th.ID, th.Version, "done")
 			switch desk.KindOf(err) {
 			case desk.Conflict:
 			default:

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
-	"github.com/afterbeep/afterbeep/internal/handling"
 	"github.com/afterbeep/afterbeep/internal/store"
 )
 
@@ -42,8 +41,8 @@ func linked(t *testing.T, open Open) {
 	b.leave(b.message("13800001111", "one"))
 	b.sort()
 	first := b.threads(desk.DefaultTenant)[0]
-	d := handling.New(b.Store, time.Now)
-	closed, err := d.Close(b.ctx, desk.DefaultTenant, first.ID, "ann", "called back")
+	d := newDesk(b.Store, time.Now)
+	closed, err := d.Close(b.ctx, boss, first.ID, 0, "called back")
 	if err != nil || closed.State != desk.Closed {
 		t.Fatal(closed, err)
 	}

@@ -1,0 +1,161 @@
+package handling
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+)
+
+// ViewQuery asks for a page of a view, narrowed by what is set.
+type ViewQuery struct {
+	View    desk.View
+	Order   desk.Order     // "": the view's own
+	Channel desk.ChannelID // 0: all that the actor sees
+	Owner   desk.PersonID  // 0: anybody's and nobody's
+	Outcome desk.Outcome   // of the last call; "": any
+	Since   time.Time      // with a message since then; with ViewClosed, closed since then
+	Text    string         // words, numbers and characters that are in one of its messages
+	Before  string         // the Next of the page before; "": the first page
+	Limit   int            // 1 to MaxLimit; 0: DefaultLimit
+}
+
+// Threads on a page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 200
+)
+
+// Soon is how far the view "due" looks ahead.
+const Soon = time.Hour
+
+// Page is a page of a view. Next goes on behind it, and is "" when there is no
+// more; a page that is short, or even empty, need not be the last.
+type Page struct {
+	Threads []desk.Thread
+	Next    string
+}
+
+// View lists threads. Errors: Forbidden; Missing for a channel that the actor does
+// not see; Invalid "view", "order", "limit", "cursor", "text".
+func (d *Desk) View(ctx context.Context, a desk.Actor, q ViewQuery) (Page, error) {
+	if err := may(&a, desk.ThreadsSee); err != nil {
+		return Page{}, err
+	}
+	l, err := d.listing(&a, &q)
+	if err != nil {
+		return Page{}, err
+	}
+	mark := string(l.View) + "." + string(l.Order)
+	if q.Text != "" {
+		mark = string(l.View) + ".text"
+	}
+	if l.After, err = parseCursor(mark, q.Before); err != nil {
+		return Page{}, err
+	}
+	list := d.Threads.List
+	if q.Text != "" {
+		list = func(ctx context.Context, tenant desk.TenantID, l desk.Listing) ([]desk.Thread, *desk.Place, error) {
+			return d.search(ctx, tenant, q.Text, l)
+		}
+	}
+	found, next, err := list(ctx, a.Tenant, l)
+	if err != nil {
+		return Page{}, err
+	}
+	return Page{Threads: found, Next: cursor(mark, next)}, nil
+}
+
+// listing turns a query into what the store is asked for.
+func (d *Desk) listing(a *desk.Actor, q *ViewQuery) (desk.Listing, error) {
+	view, err := desk.ParseView(string(q.View))
+	if err != nil {
+		return desk.Listing{}, err
+	}
+	now := d.moment()
+	l := desk.Listing{
+		View: view, Order: cmp.Or(q.Order, view.Orders()[0]), Owner: q.Owner, Channels: a.Channels, Outcome: q.Outcome,
+		Since: q.Since, Now: now, Until: now.Add(Soon), Limit: cmp.Or(q.Limit, DefaultLimit),
+	}
+	switch {
+	case !slices.Contains(view.Orders(), l.Order):
+		return l, desk.Errorf(desk.Invalid, "order", "this view cannot be ordered so")
+	case l.Limit < 1 || l.Limit > MaxLimit:
+		return l, desk.Errorf(desk.Invalid, "limit", "a page has 1 to %d threads", MaxLimit)
+	case q.Outcome != "" && !slices.Contains(desk.Outcomes(), q.Outcome):
+		return l, desk.Errorf(desk.Invalid, "outcome", "there is no outcome %q", string(q.Outcome))
+	case q.Channel != 0 && !a.Sees(q.Channel):
+		return l, desk.Errorf(desk.Missing, "channel", "there is no channel %s", q.Channel)
+	}
+	if q.Channel != 0 {
+		l.Channels = []desk.ChannelID{q.Channel}
+	}
+	if view == desk.ViewMine {
+		l.Owner = a.Person
+	}
+	return l, nil
+}
+
+// A cursor names the list that it belongs to, so that it is not taken for a place
+// in another one.
+func cursor(mark string, p *desk.Place) string {
+	if p == nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(mark + "." + strconv.FormatInt(p.Key, 36) + "." + strconv.FormatInt(int64(p.ID), 36)))
+}
+
+func parseCursor(mark, s string) (p desk.Place, err error) {
+	if s == "" {
+		return p, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	rest, ok := strings.CutPrefix(string(b), mark+".")
+	key, id, both := strings.Cut(rest, ".")
+	if err == nil && ok && both {
+		var n, m int64
+		if n, err = strconv.ParseInt(key, 36, 64); err == nil {
+			m, err = strconv.ParseInt(id, 36, 64)
+		}
+		p = desk.Place{Key: n, ID: desk.ID(m)}
+	}
+	if err != nil || !ok || !both {
+		return p, desk.Errorf(desk.Invalid, "cursor", "this cursor is not of this list; begin again with the first page")
+	}
+	return p, nil
+}
+
+// Counts is how many threads are in each view but the closed ones, for the
+// channels that the actor sees. It is a second old at most.
+func (d *Desk) Counts(ctx context.Context, a desk.Actor) (map[desk.View]int, error) {
+	if err := may(&a, desk.ThreadsSee); err != nil {
+		return nil, err
+	}
+	all, err := d.counts.get(ctx, a.Tenant, d.now, func(ctx context.Context, tenant desk.TenantID) ([]desk.Tally, error) {
+		now := d.moment()
+		return d.Threads.Tallies(ctx, tenant, desk.Listing{Now: now, Until: now.Add(Soon)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	counts := map[desk.View]int{}
+	for _, t := range all {
+		if !a.Sees(t.Channel) {
+			continue
+		}
+		if t.Owner != 0 && t.Owner == a.Person {
+			counts[desk.ViewMine] += t.All
+		}
+		counts[desk.ViewAll] += t.All
+		counts[desk.ViewUnclaimed] += t.Unclaimed
+		counts[desk.ViewDue] += t.Due
+		counts[desk.ViewWaiting] += t.Waiting
+		counts[desk.ViewOverdue] += t.Overdue
+	}
+	return counts, nil
+}

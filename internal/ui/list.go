@@ -1,0 +1,328 @@
+package ui
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/handling"
+	"github.com/afterbeep/afterbeep/internal/number"
+	"github.com/afterbeep/afterbeep/internal/web"
+)
+
+// pageRows is how many threads a list shows at a time.
+const pageRows = 50
+
+// deskPage is the inbox: the list, and perhaps the thread that is open.
+type deskPage struct {
+	shell
+	Pane   string // on a phone, the one that shows: list or thread
+	List   list
+	Thread *thread
+}
+
+// list is the middle pane.
+type list struct {
+	View, Title, Self string
+	Rows              []row
+	Next              string // the address of the next page
+	Empty             string // why there is nothing: a key of the catalogue
+	Fresh             bool   // there never was anything
+	Curl              string // what puts a message in
+	Filtered          bool
+	Problem           string // why the search could not be made
+	Q                 struct{ Text string }
+	States, Channels  []option
+	People, Outcomes  []option
+	Times             []option
+	Swap              []viewLink // the views, for a fragment that brings them along
+}
+
+type option struct {
+	Value, Text string
+	On          bool
+}
+
+// viewLink is one view in the left pane, with its count.
+type viewLink struct {
+	Name    string
+	N       int
+	Counted bool
+	Hot     bool
+	Current bool
+	Swap    bool // only the list is exchanged
+}
+
+// row is a thread in a list.
+type row struct {
+	ID, Href  string
+	Caller    string
+	Excerpt   []piece
+	Messages  int
+	Channel   string
+	Owner     string
+	Mine      bool
+	Status    string
+	Outcome   string
+	Age       stamp
+	Due       due
+	Current   bool
+	Gone      bool
+	OOB       bool
+	messageAt time.Time
+}
+
+// filter is what the address asks for. It is all there, so that a view can be
+// sent to a colleague.
+func (v *visit) filter() (q handling.ViewQuery, values url.Values, err error) {
+	get := v.R.URL.Query()
+	if v.R.Method != "GET" && v.R.Method != "HEAD" {
+		if get, err = url.ParseQuery(v.R.PostFormValue("view")); err != nil || !get.Has("view") {
+			get = url.Values{"view": {v.R.PostFormValue("view")}}
+		}
+	}
+	values = url.Values{}
+	view := get.Get("view")
+	if view == "" {
+		view = string(v.firstView())
+	}
+	if q.View, err = desk.ParseView(view); err != nil {
+		return q, nil, err
+	}
+	values.Set("view", view)
+	if c := get.Get("channel"); c != "" {
+		if q.Channel, err = desk.ParseChannelID(c); err != nil {
+			return q, nil, err
+		}
+	}
+	if o := get.Get("owner"); o != "" {
+		if err = q.Owner.UnmarshalText([]byte(o)); err != nil {
+			return q, nil, err
+		}
+	}
+	q.Outcome, q.Text = desk.Outcome(get.Get("outcome")), get.Get("q")
+	q.Since = v.since(get.Get("since"))
+	for _, name := range []string{"channel", "owner", "outcome", "q", "since"} {
+		if s := get.Get(name); s != "" {
+			values.Set(name, s)
+		}
+	}
+	q.Before, q.Limit = get.Get("before"), pageRows
+	return q, values, nil
+}
+
+// firstView is what the inbox opens with: what nobody has, or everything for
+// those who do not work at it; a search looks everywhere.
+func (v *visit) firstView() desk.View {
+	if v.R.URL.Path == "/search" || !v.actor.May(desk.ThreadsHandle) {
+		return desk.ViewAll
+	}
+	return desk.ViewUnclaimed
+}
+
+func (v *visit) since(s string) time.Time {
+	switch s {
+	case "day":
+		return v.now.Add(-24 * time.Hour)
+	case "week":
+		return v.now.AddDate(0, 0, -7)
+	case "month":
+		return v.now.AddDate(0, -1, 0)
+	}
+	return time.Time{}
+}
+
+// inbox is a view or a search: the whole page, the list, or its next rows.
+func (v *visit) inbox() error {
+	page, err := v.deskPage("list")
+	if err != nil {
+		return err
+	}
+	target, part := v.fragment()
+	switch {
+	case part && target == "more":
+		return v.render(200, "desk", "fragment-rows", page)
+	case part && target == "list":
+		page.List.Swap = page.Views
+		return v.render(200, "desk", "fragment-list", page)
+	}
+	return v.render(200, "desk", "page", page)
+}
+
+func (v *visit) deskPage(pane string) (*deskPage, error) {
+	q, values, err := v.filter()
+	if err != nil {
+		return nil, err
+	}
+	ctx := v.R.Context()
+	// Where the stream is to go on is noted before anything is read, so that what
+	// happens meanwhile is told twice rather than never.
+	page := &deskPage{shell: v.shell("view." + string(q.View)), Pane: pane}
+	names, err := v.ui.names.roll(ctx, v.actor.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := v.ui.Desk.Counts(ctx, v.actor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := v.ui.Desk.View(ctx, v.actor, q)
+	if err != nil && (q.Text == "" || desk.KindOf(err) != desk.Invalid) {
+		return nil, err
+	}
+	if err != nil {
+		page.List.Problem = v.lang.problemOf(err)
+	}
+	page.Query, page.Views = q.Text, views(q.View, counts, true)
+	l := &page.List
+	l.View, l.Title, l.Self = string(q.View), page.Title, "/?"+values.Encode()
+	for i := range found.Threads {
+		l.Rows = append(l.Rows, v.row(&found.Threads[i], names, values))
+	}
+	if found.Next != "" {
+		next := copied(values)
+		next.Set("before", found.Next)
+		l.Next = "/?" + next.Encode()
+	}
+	v.options(l, &q, values.Get("since"), names)
+	l.Filtered = len(values) > 1 || v.R.URL.Path == "/search"
+	return page, v.empty(l, counts, names)
+}
+
+func copied(values url.Values) url.Values {
+	out := url.Values{}
+	for k, s := range values {
+		out[k] = slices.Clone(s)
+	}
+	return out
+}
+
+// empty says why a list has no rows; a place where nobody ever left a message
+// shows how one is put in.
+func (v *visit) empty(l *list, counts map[desk.View]int, names *roll) error {
+	if len(l.Rows) > 0 {
+		return nil
+	}
+	l.Empty = l.View
+	if l.Filtered {
+		l.Empty = "filtered"
+		return nil
+	}
+	if counts[desk.ViewAll] > 0 {
+		return nil
+	}
+	closed, err := v.ui.Desk.View(v.R.Context(), v.actor, handling.ViewQuery{View: desk.ViewClosed, Limit: 1})
+	if err != nil || len(closed.Threads) > 0 {
+		return err
+	}
+	l.Fresh, l.Curl = true, v.curl(names)
+	return nil
+}
+
+// curl is the line that leaves a message, but for the key, which is shown only
+// once, when it is made.
+func (v *visit) curl(names *roll) string {
+	channel := "CHANNEL"
+	for i := range names.channels {
+		if c := &names.channels[i]; !c.Disabled && v.actor.Sees(c.ID) {
+			channel = c.ID.String()
+			break
+		}
+	}
+	return "curl " + v.origin() + "/v1/channels/" + channel + "/messages \\\n" +
+		"  -H 'Authorization: Bearer KEY' \\\n  -H 'Content-Type: application/json' \\\n" +
+		`  -d '{"caller": "+44 20 7946 0958", "text": "Please call me back"}'`
+}
+
+func views(current desk.View, counts map[desk.View]int, swap bool) []viewLink {
+	var all []viewLink
+	for _, name := range desk.Views() {
+		n := counts[name]
+		all = append(all, viewLink{
+			Name: string(name), N: n, Counted: name != desk.ViewClosed,
+			Hot: name == desk.ViewOverdue && n > 0, Current: name == current, Swap: swap,
+		})
+	}
+	return all
+}
+
+// row is a thread as this person sees it.
+func (v *visit) row(th *desk.Thread, names *roll, values url.Values) row {
+	r := row{
+		ID: th.ID.String(), Href: "/thread/" + th.ID.String() + "?" + values.Encode(),
+		Caller: v.number(th), Excerpt: seen(th.Excerpt), Messages: th.Messages,
+		Channel: shown(names.channelName(th.Channel)), Owner: shown(names.personName(th.Owner)), Mine: v.mine(th),
+		Age: v.age(th.LastAt), Due: v.dueOf(th), messageAt: th.LastAt,
+	}
+	if th.State == desk.Working || th.State == desk.Waiting || th.State == desk.Closed {
+		r.Status = v.lang.say("state." + string(th.State))
+	}
+	if th.Outcome != "" && th.State != desk.Closed {
+		r.Outcome = v.lang.say("outcome." + string(th.Outcome))
+	}
+	return r
+}
+
+func (v *visit) mine(th *desk.Thread) bool {
+	return v.me != nil && th.Owner == v.me.ID && th.State != desk.Closed
+}
+
+// number is a thread's caller as this person may see it.
+func (v *visit) number(th *desk.Thread) string {
+	if !v.actor.May(desk.NumbersSee) {
+		return shown(web.Mask(th.Caller))
+	}
+	return callerShown(th)
+}
+
+// callerShown is the whole number, in groups when it is one.
+func callerShown(th *desk.Thread) string {
+	if number.Dialable(th.CallerKey) {
+		return number.Shown(th.CallerKey)
+	}
+	return shown(th.Caller)
+}
+
+// options fills the filter's fields.
+func (v *visit) options(l *list, q *handling.ViewQuery, since string, names *roll) {
+	l.Q.Text = q.Text
+	for _, name := range desk.Views() {
+		l.States = append(l.States, option{string(name), v.lang.say("view." + string(name)), name == q.View})
+	}
+	for i := range names.channels {
+		if c := &names.channels[i]; v.actor.Sees(c.ID) {
+			l.Channels = append(l.Channels, option{c.ID.String(), shown(c.Name), c.ID == q.Channel})
+		}
+	}
+	for i := range names.people {
+		p := &names.people[i]
+		l.People = append(l.People, option{p.ID.String(), shown(p.Name), p.ID == q.Owner})
+	}
+	for _, o := range desk.Outcomes() {
+		l.Outcomes = append(l.Outcomes, option{string(o), v.lang.say("outcome." + string(o)), o == q.Outcome})
+	}
+	for _, name := range []string{"", "day", "week", "month"} {
+		l.Times = append(l.Times, option{name, v.lang.say("since." + name), name == since})
+	}
+}
+
+// viewsOf lists the views in which a thread stands, for a screen that is open.
+func (v *visit) viewsOf(th *desk.Thread) []desk.View {
+	if th.State == desk.Closed {
+		return []desk.View{desk.ViewClosed}
+	}
+	in := []desk.View{desk.ViewAll}
+	add := func(name desk.View, is bool) {
+		if is {
+			in = append(in, name)
+		}
+	}
+	soon := v.now.Add(time.Hour)
+	add(desk.ViewMine, v.mine(th))
+	add(desk.ViewUnclaimed, th.Owner == 0 && th.State == desk.New)
+	add(desk.ViewWaiting, th.State == desk.Waiting)
+	add(desk.ViewOverdue, !th.DueAt.IsZero() && th.DueAt.Before(v.now))
+	add(desk.ViewDue, !th.DueAt.IsZero() && th.DueAt.Before(soon) || !th.WakeAt.IsZero() && th.WakeAt.Before(soon))
+	return in
+}
