@@ -29,7 +29,7 @@ type list struct {
 	Next              string // the address of the next page
 	Empty             string // why there is nothing: a key of the catalogue
 	Fresh             bool   // there never was anything
-	Curl              string // what puts a message in
+	Line              string // what puts a message in
 	Filtered          bool
 	Problem           string // why the search could not be made
 	Q                 struct{ Text string }
@@ -216,13 +216,13 @@ func (v *visit) empty(l *list, counts map[desk.View]int, names *roll) error {
 	if err != nil || len(closed.Threads) > 0 {
 		return err
 	}
-	l.Fresh, l.Curl = true, v.curl(names)
+	l.Fresh, l.Line = true, v.line(names)
 	return nil
 }
 
-// curl is the line that leaves a message, but for the key, which is shown only
-// once, when it is made.
-func (v *visit) curl(names *roll) string {
+// line leaves a message from a terminal, but for the app's key and secret, which
+// are shown only once, when they are made.
+func (v *visit) line(names *roll) string {
 	channel := "CHANNEL"
 	for i := range names.channels {
 		if c := &names.channels[i]; !c.Disabled && v.actor.Sees(c.ID) {
@@ -230,9 +230,9 @@ func (v *visit) curl(names *roll) string {
 			break
 		}
 	}
-	return "curl " + v.origin() + "/v1/channels/" + channel + "/messages \\\n" +
-		"  -H 'Authorization: Bearer KEY' \\\n  -H 'Content-Type: application/json' \\\n" +
-		`  -d '{"caller": "+44 20 7946 0958", "text": "Please call me back"}'`
+	return "AFTERBEEP_APP_SECRET=SECRET afterbeep leave --url " + v.origin() + " \\\n" +
+		"  --app-key KEY --channel-id " + channel + " \\\n" +
+		`  --caller "+44 20 7946 0958" --text "Please call me back"`
 }
 
 func views(current desk.View, counts map[desk.View]int, swap bool) []viewLink {
