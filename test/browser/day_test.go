@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -261,10 +262,8 @@ func TestASearchIsAnAddressToSendToAColleague(t *testing.T) {
 		b.key("/")
 		b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("q").select()`))
 		b.key(words + "\r")
-		b.until("it is found: "+words, `location.pathname === "/search" && `+scripted+` && document.querySelectorAll("#threads .row").length === 1 && document.getElementById("threads").innerText.includes("`+want+`")`)
-		if at := ask[string](b, `new URLSearchParams(location.search).get("q")`); at != words {
-			t.Errorf("the address holds %q, not %q", at, words)
-		}
+		// The address is a part of it: the page before may show the same row.
+		b.until("it is found: "+words, `location.pathname === "/search" && new URLSearchParams(location.search).get("q") === `+strconv.Quote(words)+` && `+scripted+` && document.querySelectorAll("#threads .row").length === 1 && document.getElementById("threads").innerText.includes("`+want+`")`)
 	}
 	b.open("/search?q=nothing+like+it")
 	b.until("it says so", `document.getElementById("rows").innerText.includes("Nothing found")`)
