@@ -71,7 +71,7 @@ them. Everything is stored in one data folder, or in a PostgreSQL (--database).`
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {c.serve(), c.demo()},
 		"desk":  {c.messages(), c.threads(), c.leave()},
-		"admin": {c.app(), c.channel(), c.user(), c.tenants(), c.config()},
+		"admin": {c.app(), c.channel(), c.user(), c.key(), c.tenants(), c.config()},
 		"care":  {c.backup(), c.restore(), c.move(), c.migrate(), c.database(), c.doctor(), c.audit(), c.version()},
 	} {
 		for _, cmd := range commands {

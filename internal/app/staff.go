@@ -19,7 +19,7 @@ type desks struct {
 	pages  *web.Pages
 }
 
-// staff makes the pages. They stand behind the compatible surface, which answers
+// staff makes the pages, and /v1. They stand behind the compatible surface, which answers
 // as if it were alone.
 func (h *house) staff(ctx context.Context, surface *web.Table) (http.Handler, error) {
 	p := newPeople(h.store, h.desk, []byte(h.set.Staff.Secret), h.log)
@@ -27,8 +27,9 @@ func (h *house) staff(ctx context.Context, surface *web.Table) (http.Handler, er
 	if err != nil {
 		return nil, err
 	}
+	keys := people.NewKeys(h.store, time.Now)
 	pages, err := ui.New(ui.Parts{
-		Desk: h.desk, People: p, Keys: people.NewKeys(h.store, time.Now), OIDC: provider,
+		Desk: h.desk, People: p, Keys: keys, OIDC: provider,
 		Rooms: h.store, Audit: h.store, Log: h.store, Feed: h.feed, Channels: h.store, Apps: h.store,
 		Draining: h.draining, Now: time.Now, Logger: h.log, Observe: h.meters.answered,
 		Address: h.set.Staff.URL, Elsewhere: h.set.OIDC.Name,
@@ -36,8 +37,12 @@ func (h *house) staff(ctx context.Context, surface *web.Table) (http.Handler, er
 	if err != nil {
 		return nil, err
 	}
+	programs, err := h.programs(p, keys)
+	if err != nil {
+		return nil, err
+	}
 	h.desks = desks{p, pages}
-	return web.Front(surface, pages), nil
+	return web.Front(surface, pages, programs), nil
 }
 
 // provider is who else signs people in; nil when nobody does.

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/afterbeep/afterbeep/internal/auth"
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/people"
+)
+
+// Channel is one place where customers leave messages.
+type Channel struct {
+	ID         string   `json:"id" doc:"AICC's Configuration ID" example:"202611230000000001"`
+	Name       string   `json:"name" example:"Website"`
+	Locale     string   `json:"locale" example:"zh_CN"`
+	Region     string   `json:"region" doc:"How local numbers are read" example:"CN"`
+	TextLimit  int      `json:"text_limit" doc:"Characters of a message"`
+	Origins    []string `json:"origins" nullable:"false" doc:"Web origins whose browsers may call (CORS)"`
+	Allocation string   `json:"allocation" enum:"self,hand,auto"`
+	Target     int      `json:"target_minutes" doc:"From a first message to the first call; 0 promises nothing"`
+	Disabled   bool     `json:"disabled"`
+	CreatedAt  string   `json:"created_at" format:"date-time"`
+}
+
+// Channels are those of the tenant.
+type Channels struct {
+	Channels []Channel `json:"channels" nullable:"false"`
+}
+
+// ChannelBody is what of a channel can be said; what is absent stays, or is the
+// default.
+type ChannelBody struct {
+	Locale     *string   `json:"locale,omitempty" maxLength:"6"`
+	Region     *string   `json:"region,omitempty" maxLength:"2"`
+	TextLimit  *int      `json:"text_limit,omitempty" minimum:"1500" maximum:"10000"`
+	Origins    *[]string `json:"origins,omitempty" nullable:"false" maxItems:"100"`
+	Allocation *string   `json:"allocation,omitempty" enum:"self,hand,auto"`
+	Target     *int      `json:"target_minutes,omitempty" minimum:"0" maximum:"129600"`
+	Disabled   *bool     `json:"disabled,omitempty"`
+}
+
+type (
+	addChannelIn struct {
+		Body struct {
+			Name string `json:"name" minLength:"1" maxLength:"64"`
+			ChannelBody
+		}
+	}
+	changeChannelIn struct {
+		Channel string `path:"channel" pattern:"^[0-9]{18}$" example:"202611230000000001"`
+		Body    struct {
+			Name *string `json:"name,omitempty" minLength:"1" maxLength:"64"`
+			ChannelBody
+		}
+	}
+)
+
+func (d *door) channels() {
+	add(d, operation{
+		id: "list-channels", method: http.MethodGet, path: "/channels", may: desk.ThreadsSee, group: "Channels",
+		title: "List channels", example: example{Path: "/channels"},
+	}, d.listChannels)
+	add(d, operation{
+		id: "create-channel", method: http.MethodPost, path: "/channels", may: desk.ChannelsManage, group: "Channels",
+		title: "Make a channel", status: http.StatusCreated,
+		example: example{Path: "/channels", Body: `{"name":"Shop","locale":"en_GB","region":"GB","target_minutes":240}`},
+	}, d.addChannel)
+	add(d, operation{
+		id: "change-channel", method: http.MethodPatch, path: "/channels/{channel}", may: desk.ChannelsManage, group: "Channels",
+		title: "Change a channel", text: "What is absent stays.",
+		example: example{Path: "/channels/{channel}", Body: `{"allocation":"auto"}`},
+	}, d.changeChannel)
+}
+
+func channelOf(c *desk.Channel) Channel {
+	out := Channel{
+		ID: c.ID.String(), Name: c.Name, Locale: c.Locale, Region: c.Region, TextLimit: c.TextLimit,
+		Origins: append([]string{}, c.Origins...), Allocation: c.Allocation, Target: int(c.Target / time.Minute),
+		Disabled: c.Disabled, CreatedAt: stamp(c.CreatedAt),
+	}
+	if out.Allocation == "" {
+		out.Allocation = desk.AllocSelf
+	}
+	return out
+}
+
+func (b *ChannelBody) into(c *desk.Channel) {
+	set(&c.Locale, b.Locale)
+	set(&c.Region, b.Region)
+	set(&c.TextLimit, b.TextLimit)
+	set(&c.Origins, b.Origins)
+	set(&c.Allocation, b.Allocation)
+	set(&c.Disabled, b.Disabled)
+	if b.Target != nil {
+		c.Target = time.Duration(*b.Target) * time.Minute
+	}
+}
+
+var errNoChannel = desk.Errorf(desk.Missing, "channel", "there is no such channel")
+
+// channelID reads a channel of the actor's tenant; another's is Missing.
+func (s *Surface) channelID(ctx context.Context, a *desk.Actor, text string) (desk.ChannelID, error) {
+	ids, err := s.channelIDs(ctx, a, []string{text})
+	if err != nil {
+		return 0, err
+	}
+	return ids[0], nil
+}
+
+func (s *Surface) channelIDs(ctx context.Context, a *desk.Actor, texts []string) (ids []desk.ChannelID, err error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	all, err := s.Rooms.Channels(ctx, a.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]desk.ChannelID{}
+	for i := range all {
+		there[all[i].ID.String()] = all[i].ID
+	}
+	for _, text := range texts {
+		id, ok := there[text]
+		if !ok {
+			return nil, errNoChannel
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func (s *Surface) listChannels(ctx context.Context, a *desk.Actor, _ *nothing) (*answer[Channels], error) {
+	all, err := s.Rooms.Channels(ctx, a.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	out := Channels{Channels: make([]Channel, len(all))}
+	for i := range all {
+		out.Channels[i] = channelOf(&all[i])
+	}
+	return &answer[Channels]{Body: out}, nil
+}
+
+func (s *Surface) addChannel(ctx context.Context, a *desk.Actor, in *addChannelIn) (*answer[Channel], error) {
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	c := desk.Channel{
+		Tenant: a.Tenant, ID: auth.NewChannelID(now), Name: in.Body.Name, CreatedAt: now,
+		Locale: "zh_CN", Region: "CN", TextLimit: desk.DefaultTextLimit, Allocation: desk.AllocSelf,
+	}
+	in.Body.into(&c)
+	if err := s.Rooms.AddChannel(ctx, c); err != nil {
+		return nil, err
+	}
+	return &answer[Channel]{Body: channelOf(&c)}, s.note(ctx, a, people.Done{Action: "channel.created", Object: "channel:" + c.ID.String()})
+}
+
+func (s *Surface) changeChannel(ctx context.Context, a *desk.Actor, in *changeChannelIn) (*answer[Channel], error) {
+	id, err := s.channelID(ctx, a, in.Channel)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Rooms.ChangeChannel(ctx, a.Tenant, id.String(), func(c *desk.Channel) error {
+		set(&c.Name, in.Body.Name)
+		in.Body.into(c)
+		return nil
+	})
+	if err != nil {
+		return nil, here(err, errNoChannel)
+	}
+	return &answer[Channel]{Body: channelOf(&c)}, s.note(ctx, a, people.Done{Action: "channel.changed", Object: "channel:" + id.String()})
+}

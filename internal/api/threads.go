@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/handling"
+)
+
+// ThreadPage is a page of a view.
+type ThreadPage struct {
+	Threads []Thread `json:"threads" nullable:"false"`
+	Next    string   `json:"next,omitempty" doc:"The address of the next page; absent on the last. A page that is short need not be the last"`
+}
+
+// ThreadDetail is a thread with what is in it.
+type ThreadDetail struct {
+	Thread   Thread    `json:"thread"`
+	Messages []Message `json:"messages" nullable:"false" doc:"The newest 500, in the order in which they came"`
+	Events   []Event   `json:"events" nullable:"false" doc:"Likewise"`
+	Earlier  []Thread  `json:"earlier" nullable:"false" doc:"Other threads of the same caller, the newest first"`
+	Damaged  bool      `json:"damaged,omitempty" doc:"Some rows are not what was written, and are not shown"`
+}
+
+// Counts is how many open threads are in each view.
+type Counts struct {
+	Unclaimed int `json:"unclaimed"`
+	Due       int `json:"due"`
+	Waiting   int `json:"waiting"`
+	Overdue   int `json:"overdue"`
+	All       int `json:"all"`
+}
+
+type threadsIn struct {
+	View    string `query:"view" enum:"unclaimed,due,waiting,overdue,all,closed" default:"all" doc:"Which threads; all but closed are open ones"`
+	Order   string `query:"order" enum:"urgent,newest,waking,closed" doc:"How they are ordered, where the view allows it"`
+	Channel string `query:"channel" pattern:"^[0-9]{18}$" doc:"Only of this channel"`
+	Owner   string `query:"owner" pattern:"^[0-9]{1,19}$" doc:"Only this person's"`
+	Outcome string `query:"outcome" enum:"reached,no_answer,busy,wrong_number,voicemail,again" doc:"Only with this outcome of the last call"`
+	Since   string `query:"since" format:"date-time" doc:"Only with a message since then; with closed, closed since then"`
+	Text    string `query:"text" maxLength:"200" doc:"Only with these words in one of the messages"`
+	Page
+}
+
+// ThreadPath names a thread; it is exported for the library, which reads fields.
+type ThreadPath struct {
+	Thread string `path:"thread" pattern:"^[0-9]{1,19}$" doc:"The thread's id" example:"311487412345839616"`
+}
+
+type threadIn struct{ ThreadPath }
+
+type nothing struct{}
+
+func (d *door) threads() {
+	add(d, operation{
+		id: "list-threads", method: http.MethodGet, path: "/threads", may: desk.ThreadsSee, group: "Threads",
+		title: "List threads", text: "The views are those of the pages, without `mine`, which a key has none of.",
+		example: example{Path: "/threads?view=unclaimed&limit=20"},
+	}, d.listThreads)
+	add(d, operation{
+		id: "count-threads", method: http.MethodGet, path: "/threads/counts", may: desk.ThreadsSee, group: "Threads",
+		title: "Count open threads by view", text: "A second old at most.", example: example{Path: "/threads/counts"},
+	}, d.countThreads)
+	add(d, operation{
+		id: "get-thread", method: http.MethodGet, path: "/threads/{thread}", may: desk.ThreadsSee, group: "Threads",
+		title: "Read a thread with its messages and events", text: "The ETag is its version, for If-Match. A new message changes it, a note does not.",
+		example: example{Path: "/threads/{thread}"},
+	}, d.getThread)
+}
+
+func (s *Surface) listThreads(ctx context.Context, a *desk.Actor, in *threadsIn) (*answer[ThreadPage], error) {
+	q := handling.ViewQuery{
+		View: desk.View(in.View), Order: desk.Order(in.Order), Outcome: desk.Outcome(in.Outcome),
+		Text: in.Text, Before: in.Cursor, Limit: in.Limit,
+	}
+	var err error
+	if q.Since, err = when(in.Since, "since"); err != nil {
+		return nil, err
+	}
+	if in.Channel != "" {
+		if q.Channel, err = s.channelID(ctx, a, in.Channel); err != nil {
+			return nil, err
+		}
+	}
+	if in.Owner != "" {
+		if err := q.Owner.UnmarshalText([]byte(in.Owner)); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.show(ctx, a, "threads"); err != nil {
+		return nil, err
+	}
+	found, err := s.Desk.View(ctx, *a, q)
+	if err != nil {
+		return nil, err
+	}
+	page := ThreadPage{Threads: threadsOf(a, found.Threads)}
+	if found.Next != "" {
+		page.Next = next(ctx, found.Next)
+	}
+	return &answer[ThreadPage]{Body: page}, nil
+}
+
+func (s *Surface) countThreads(ctx context.Context, a *desk.Actor, _ *nothing) (*answer[Counts], error) {
+	n, err := s.Desk.Counts(ctx, *a)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[Counts]{Body: Counts{
+		Unclaimed: n[desk.ViewUnclaimed], Due: n[desk.ViewDue], Waiting: n[desk.ViewWaiting], Overdue: n[desk.ViewOverdue], All: n[desk.ViewAll],
+	}}, nil
+}
+
+var errNoThread = desk.Errorf(desk.Missing, "thread", "there is no such thread")
+
+func threadID(text string) (id desk.ID, err error) {
+	if id.UnmarshalText([]byte(text)) != nil {
+		return 0, errNoThread
+	}
+	return id, nil
+}
+
+func (s *Surface) getThread(ctx context.Context, a *desk.Actor, in *threadIn) (*answer[ThreadDetail], error) {
+	id, err := threadID(in.Thread)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.show(ctx, a, "thread:"+id.String()); err != nil {
+		return nil, err
+	}
+	t, err := s.Desk.Open(ctx, *a, id)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[ThreadDetail]{ETag: etag(t.Thread.Version), Body: ThreadDetail{
+		Thread: threadOf(a, &t.Thread), Messages: messagesOf(a, t.Messages), Events: eventsOf(t.Events),
+		Earlier: threadsOf(a, t.Earlier), Damaged: t.Damaged != nil,
+	}}, nil
+}
+
+func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
+
+// version reads If-Match: 0 is whatever there is.
+func version(match string) (int64, error) {
+	if match == "" || match == "*" {
+		return 0, nil
+	}
+	text, opened := strings.CutPrefix(match, `"`)
+	text, closed := strings.CutSuffix(text, `"`)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 || !opened || !closed {
+		return 0, desk.Errorf(desk.Invalid, "if_match", "If-Match is the ETag of one version, such as \"3\" with its quotes, or *")
+	}
+	return n, nil
+}
