@@ -73,31 +73,30 @@ func Open(ctx context.Context, o Options) (*store.Store, error) {
 	return s, nil
 }
 
-// connect makes the pools: a third of the connections writes, the rest reads.
-// Searching and listing ask with values that differ wildly, so that reads are
-// planned anew each time: a plan made for all values alike walks a whole table.
+// connect makes the pools: half of the connections writes, the rest reads. Every
+// statement is planned anew. A plan made once for all values alike walks whole
+// tables for a search; and one made while the tables were empty goes on walking
+// the wrong index when they no longer are.
 func connect(url string, o Options) (*store.Store, error) {
 	writers := max(o.Connections/2, 2)
-	write, err := pool(url, o, writers, nil)
+	write, err := pool(url, o, writers)
 	if err != nil {
 		return nil, err
 	}
-	read, err := pool(url, o, max(o.Connections-writers, 2), map[string]string{"plan_cache_mode": "force_custom_plan"})
+	read, err := pool(url, o, max(o.Connections-writers, 2))
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	return store.New(dialect{o}, read, write), nil
 }
 
-func pool(url string, o Options, n int, params map[string]string) (*sql.DB, error) {
+func pool(url string, o Options, n int) (*sql.DB, error) {
 	cfg, err := settings(url, o)
 	if err != nil {
 		return nil, err
 	}
 	if !o.PgBouncer {
-		for k, v := range params {
-			cfg.RuntimeParams[k] = v
-		}
+		cfg.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
 	}
 	db := sql.OpenDB(connector{cfg, o, new(atomic.Int64)})
 	db.SetMaxOpenConns(n)
