@@ -106,17 +106,11 @@ func (v *mover) step(rows int) {
 }
 
 func (v *mover) all(ctx context.Context, f *store.Still) error {
-	sections, err := f.Sections(ctx)
+	sections, rows, err := counted(ctx, f)
 	if err != nil {
 		return err
 	}
-	for _, at := range sections {
-		n, err := f.Count(ctx, at)
-		if err != nil {
-			return err
-		}
-		v.pace.total += 2 * n // each row is carried, and compared
-	}
+	v.pace.total = 2 * rows // each row is carried, and compared
 	for _, at := range sections {
 		if err := v.section(ctx, f, at); err != nil {
 			return err

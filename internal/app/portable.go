@@ -35,18 +35,27 @@ type exporting struct {
 	pace pace
 }
 
-func export(ctx context.Context, s *store.Store, f *store.Still, to io.Writer, e *exporting) error {
-	sections, err := f.Sections(ctx)
-	if err != nil {
-		return err
+// counted is everything that there is to carry, and how many rows it has.
+func counted(ctx context.Context, f *store.Still) (sections []store.Section, rows int64, err error) {
+	if sections, err = f.Sections(ctx); err != nil {
+		return nil, 0, err
 	}
 	for _, at := range sections {
 		n, err := f.Count(ctx, at)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
-		e.pace.total += n
+		rows += n
 	}
+	return sections, rows, nil
+}
+
+func export(ctx context.Context, s *store.Store, f *store.Still, to io.Writer, e *exporting) error {
+	sections, rows, err := counted(ctx, f)
+	if err != nil {
+		return err
+	}
+	e.pace.total = rows
 	schema, _, err := s.Schema(ctx)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -259,28 +258,11 @@ func (c *cluster) sorted(t *testing.T, f *rig.Findings) {
 	}
 }
 
-// sick runs the doctor, who reads every row and its hash, and gives what he
-// finds wrong. That nodes which were killed could still come back, and would
-// need connections, is no illness.
-func (c *cluster) sick(t *testing.T) (findings []string) {
+// sick is what the doctor finds. That nodes which were killed could still come
+// back, and would need connections, is no illness.
+func (c *cluster) sick(t *testing.T) []string {
 	t.Helper()
-	said := rig.Exec(t, c.direct(""), "doctor", "--json")
-	for line := range strings.Lines(said.Stdout) {
-		var finding struct {
-			Name, Detail string
-			OK           bool
-		}
-		if err := json.Unmarshal([]byte(line), &finding); err != nil {
-			t.Fatalf("the doctor says %q: %v", line, err)
-		}
-		if !finding.OK && finding.Name != "connections" {
-			findings = append(findings, finding.Name+": "+finding.Detail)
-		}
-	}
-	if said.Stdout == "" {
-		findings = append(findings, "nothing: "+said.Stderr)
-	}
-	return findings
+	return rig.Sick(t, c.direct(""), "connections")
 }
 
 // crowd sends one letter so many times at once, spread over the nodes.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -120,4 +121,23 @@ func Lines[T any](t testing.TB, text string) []T {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// Sick runs the doctor, who reads every row and its hash, and gives what he
+// finds wrong; the findings that are named are no illness here.
+func Sick(t testing.TB, o Options, except ...string) (findings []string) {
+	t.Helper()
+	said := Exec(t, o, "doctor", "--json")
+	for _, f := range Lines[struct {
+		Name, Detail string
+		OK           bool
+	}](t, said.Stdout) {
+		if !f.OK && !slices.Contains(except, f.Name) {
+			findings = append(findings, f.Name+": "+f.Detail)
+		}
+	}
+	if said.Stdout == "" {
+		findings = append(findings, "nothing: "+said.Stderr)
+	}
+	return findings
 }

@@ -51,11 +51,11 @@ func sh(t *testing.T, name string, args ...string) {
 
 func TestD4AFullDiskIsRefusedStaysReadableAndHeals(t *testing.T) {
 	dir := loopDisk(t, 32)
-	prove(t, func(t *testing.T, _ string, times int) result { return fullDisk(t, dir, times) }, rig.Times(4, 20), control{})
+	rig.Prove(t, func(t *testing.T, _ string, times int) rig.Findings { return fullDisk(t, dir, times) }, rig.Times(4, 20))
 }
 
 // fullDisk fills the disk under load and frees it again, under the same server.
-func fullDisk(t *testing.T, dir string, times int) (r result) {
+func fullDisk(t *testing.T, dir string, times int) (r rig.Findings) {
 	h := newHouse(t, "D4", rig.Seed(t), rig.Options{Data: filepath.Join(dir, "data")})
 	s, c := h.open(t)
 	defer s.Kill9()
@@ -68,12 +68,12 @@ func fullDisk(t *testing.T, dir string, times int) (r result) {
 		h.Fault("disk full", 1)
 		before := h.Count(rig.Refused)
 		if !eventually(20*time.Second, func() bool { return h.Count(rig.Refused) > before+20 }) {
-			r.breaks("round %d: nothing was answered with 13F on a full disk; the answers are %v", round, h.Compare(nil).Answers)
+			r.Breaks("round %d: nothing was answered with 13F on a full disk; the answers are %v", round, h.Compare(nil).Answers)
 		}
 		time.Sleep(time.Second) // sorting meets the full disk, too
 		list := rig.Exec(t, rig.Options{Data: h.o.Data}, "messages", "list", "--json", "--limit", "10")
 		if n := strings.Count(list.Stdout, "\n"); list.Code != 0 || n != 10 {
-			r.breaks("round %d: on a full disk messages list shows %d messages, code %d: %s", round, n, list.Code, list.Stderr)
+			r.Breaks("round %d: on a full disk messages list shows %d messages, code %d: %s", round, n, list.Code, list.Stderr)
 		}
 		end()
 		if err := os.Remove(filler); err != nil {
@@ -84,15 +84,15 @@ func fullDisk(t *testing.T, dir string, times int) (r result) {
 		took := time.Since(freed)
 		slowest = max(slowest, took)
 		if !healed || took > 5*time.Second {
-			r.breaks("round %d: %v after space was freed it is healed: %v", round, took, healed)
+			r.Breaks("round %d: %v after space was freed it is healed: %v", round, took, healed)
 		}
 	}
 	if !alive(s) {
-		r.breaks("the process did not live through it:\n%s", tail(s.Log()))
+		r.Breaks("the process did not live through it:\n%s", tail(s.Log()))
 	}
 	h.sorted(t, &r)
-	r.line = fmt.Sprintf("answers %v, slowest healing %v", h.Compare(nil).Answers, slowest.Round(time.Millisecond))
-	return r.with(h.verdict(t))
+	r.Line = fmt.Sprintf("answers %v, slowest healing %v", h.Compare(nil).Answers, slowest.Round(time.Millisecond))
+	return r.With(h.verdict(t))
 }
 
 // fill writes until there is no space left.
@@ -117,11 +117,11 @@ func tail(log string) string { return log[max(0, len(log)-2000):] }
 
 func TestD5AReadOnlyDiskIsSeenFirst(t *testing.T) {
 	rig.Need(t, "root", "fuse")
-	prove(t, readOnly, rig.Times(2, 10), control{"ready-select", 1, "/readyz says 200"})
+	rig.Prove(t, readOnly, rig.Times(2, 10), rig.Control{Variant: "ready-select", Times: 1, Finds: "/readyz says 200"})
 }
 
 // readOnly lets the disk turn read-only under the server and back.
-func readOnly(t *testing.T, teeth string, times int) (r result) {
+func readOnly(t *testing.T, teeth string, times int) (r rig.Findings) {
 	disk := power.NewDisk()
 	m, err := disk.Mount(t.TempDir())
 	if err != nil {
@@ -139,25 +139,25 @@ func readOnly(t *testing.T, teeth string, times int) (r result) {
 		h.Fault("disk read-only", 1)
 		began := time.Now()
 		if !eventually(5*time.Second, func() bool { return s.Readyz() == http.StatusServiceUnavailable }) {
-			r.breaks("round %d: /readyz says %d 5 s after the disk turned read-only", round, s.Readyz())
+			r.Breaks("round %d: /readyz says %d 5 s after the disk turned read-only", round, s.Readyz())
 		}
 		seen = max(seen, time.Since(began))
 		for range 20 {
 			if o := h.leave(c); o.Kind != rig.Refused && o.Kind != rig.Unknown && o.Kind != rig.Busy {
-				r.breaks("round %d: a message on a read-only disk is answered %v", round, o)
+				r.Breaks("round %d: a message on a read-only disk is answered %v", round, o)
 			}
 		}
 		end()
 		disk.ReadOnly(false)
 		began = time.Now()
 		if !eventually(10*time.Second, func() bool { return s.Readyz() == http.StatusOK && h.leave(c).Kind == rig.Acked }) {
-			r.breaks("round %d: 10 s after the disk can be written again /readyz says %d and a message is answered %v\n%s", round, s.Readyz(), h.leave(c), tail(s.Log()))
+			r.Breaks("round %d: 10 s after the disk can be written again /readyz says %d and a message is answered %v\n%s", round, s.Readyz(), h.leave(c), tail(s.Log()))
 		}
 		back = max(back, time.Since(began))
 	}
 	h.sorted(t, &r)
-	r.line = fmt.Sprintf("seen after %v, back after %v", seen.Round(time.Millisecond), back.Round(time.Millisecond))
-	return r.with(h.verdict(t))
+	r.Line = fmt.Sprintf("seen after %v, back after %v", seen.Round(time.Millisecond), back.Round(time.Millisecond))
+	return r.With(h.verdict(t))
 }
 
 func TestD9WhatIsUnsafeDoesNotStartAndSaysWhyInOneSentence(t *testing.T) {

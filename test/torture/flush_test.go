@@ -42,7 +42,7 @@ func (p *plug) plugIn(t *testing.T, from string) *power.Mounted {
 
 func TestD2PowerLossLosesNothingAcknowledged(t *testing.T) {
 	rig.Need(t, "root", "fuse")
-	prove(t, cuts, rig.Times(20, 500), control{"synchronous-normal", 5, "acknowledged and lost"})
+	rig.Prove(t, cuts, rig.Times(20, 500), rig.Control{Variant: "synchronous-normal", Times: 5, Finds: "acknowledged and lost"})
 }
 
 // cutsADisk is after how many cuts a new disk takes its turn.
@@ -50,7 +50,7 @@ const cutsADisk = 5
 
 // cuts takes the power away under load, looks at what is left with the doctor
 // and the server, and goes on with it.
-func cuts(t *testing.T, teeth string, times int) (r result) {
+func cuts(t *testing.T, teeth string, times int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	chance := rig.Rand(seed)
 	var (
@@ -88,12 +88,12 @@ func cuts(t *testing.T, teeth string, times int) (r result) {
 		}
 	}
 	if total.Faults["cut that destroyed something"] == 0 {
-		r.breaks("no cut destroyed anything: the trial proves nothing")
+		r.Breaks("no cut destroyed anything: the trial proves nothing")
 	}
 	if times >= 20 && total.Faults["cut inside a checkpoint"] == 0 {
-		r.breaks("no cut hit a checkpoint: the trial proves less than it says")
+		r.Breaks("no cut hit a checkpoint: the trial proves less than it says")
 	}
-	return r.with(total)
+	return r.With(total)
 }
 
 func TestD2TheFirstMessageSurvivesInAFolderThatWasJustMade(t *testing.T) {
@@ -161,20 +161,20 @@ func (p *plug) note(d power.Damage) {
 
 // examine looks at what a cut has left: the doctor must find it sound, and the
 // server must start on it and find out what was doubtful.
-func (p *plug) examine(t *testing.T, r *result, cut int) {
+func (p *plug) examine(t *testing.T, r *rig.Findings, cut int) {
 	t.Helper()
 	for _, finding := range p.sick(t) {
-		r.breaks("cut %d: the doctor says %s", cut, finding)
+		r.Breaks("cut %d: the doctor says %s", cut, finding)
 	}
 	s, err := rig.TryStart(t, p.o)
 	if err != nil {
-		r.breaks("cut %d: %v", cut, err)
+		r.Breaks("cut %d: %v", cut, err)
 		return
 	}
 	c := rig.NewClient(s.URL, p.creds)
 	p.Resend(t.Context(), c)
 	if o := p.leave(c); o.Kind != rig.Acked {
-		r.breaks("cut %d: the server that started again answers %v", cut, o)
+		r.Breaks("cut %d: the server that started again answers %v", cut, o)
 	}
 	c.Close()
 	s.Kill9()
@@ -182,7 +182,7 @@ func (p *plug) examine(t *testing.T, r *result, cut int) {
 
 func TestD3AFailedFlushIsNeverAcknowledgedAlthoughThePagesLookWritten(t *testing.T) {
 	rig.Need(t, "strace")
-	prove(t, failingCalls, 0, control{})
+	rig.Prove(t, failingCalls, 0)
 }
 
 // counts lists which flush fails, one after the other.
@@ -199,7 +199,7 @@ func counts() []int {
 
 // failingCalls lets the n-th fsync or fdatasync of a thread of the real process
 // fail.
-func failingCalls(t *testing.T, teeth string, _ int) (r result) {
+func failingCalls(t *testing.T, teeth string, _ int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	var (
 		total      rig.Verdict
@@ -217,9 +217,9 @@ func failingCalls(t *testing.T, teeth string, _ int) (r result) {
 		}
 		s, err := rig.TryStart(t, h.o)
 		if err == nil {
-			before := len(r.broken)
+			before := len(r.Broken)
 			took, fired := h.untilBroken(t, s, &r, func() bool { return injected(trace) })
-			if len(r.broken) > before {
+			if len(r.Broken) > before {
 				t.Logf("when=%d; the flushes that failed:\n%s\nthe log begins\n%.1000s\nand ends\n%s", n, failures(trace), s.Log(), tail(s.Log()))
 			}
 			slowest = max(slowest, took)
@@ -242,10 +242,10 @@ func failingCalls(t *testing.T, teeth string, _ int) (r result) {
 		s.Kill9()
 	}
 	if total.Faults["EIO"] == 0 {
-		r.breaks("no flush failed: the trial proves nothing")
+		r.Breaks("no flush failed: the trial proves nothing")
 	}
-	r.line = fmt.Sprintf("%d at the start, %d under load, %d not reached; slowest exit %v after the fault", atStart, underLoads-quiet, quiet, slowest.Round(time.Millisecond))
-	return r.with(total)
+	r.Line = fmt.Sprintf("%d at the start, %d under load, %d not reached; slowest exit %v after the fault", atStart, underLoads-quiet, quiet, slowest.Round(time.Millisecond))
+	return r.With(total)
 }
 
 // injected says whether the flush of a file has failed. That of a folder does
@@ -265,7 +265,7 @@ func failures(trace string) string {
 // untilBroken loads the server until a flush has failed, which it must answer
 // by turning not-ready and leaving within a second. False when no flush failed
 // within some seconds.
-func (h *house) untilBroken(t *testing.T, s *rig.Server, r *result, failed func() bool) (took time.Duration, fired bool) {
+func (h *house) untilBroken(t *testing.T, s *rig.Server, r *rig.Findings, failed func() bool) (took time.Duration, fired bool) {
 	t.Helper()
 	c := rig.NewClient(s.URL, h.creds)
 	end := h.load(c, writers)
@@ -277,7 +277,7 @@ func (h *house) untilBroken(t *testing.T, s *rig.Server, r *result, failed func(
 }
 
 // leaves sees a server off whose flush has just failed.
-func leaves(s *rig.Server, r *result) (took time.Duration) {
+func leaves(s *rig.Server, r *rig.Findings) (took time.Duration) {
 	began := time.Now()
 	var ready atomic.Int64
 	asked := make(chan struct{})
@@ -299,12 +299,12 @@ func leaves(s *rig.Server, r *result) (took time.Duration) {
 	<-asked
 	switch {
 	case !left:
-		r.breaks("%v after a failed flush the server still runs", took)
+		r.Breaks("%v after a failed flush the server still runs", took)
 	case took > time.Second, code == 0:
-		r.breaks("after a failed flush the server left after %v with code %d", took, code)
+		r.Breaks("after a failed flush the server left after %v with code %d", took, code)
 	}
 	if n := ready.Load(); n > 0 {
-		r.breaks("/readyz said 200 %d times after a failed flush", n)
+		r.Breaks("/readyz said 200 %d times after a failed flush", n)
 	}
 	if !left {
 		s.Kill9()
@@ -314,14 +314,14 @@ func leaves(s *rig.Server, r *result) (took time.Duration) {
 
 func TestD3AFailedFlushIsNeverAcknowledgedAlsoWhenThePagesAreGone(t *testing.T) {
 	rig.Need(t, "root", "fuse")
-	prove(t, failingDisk, 0, control{"ack-on-error", 0, "acknowledged and lost"})
+	rig.Prove(t, failingDisk, 0, rig.Control{Variant: "ack-on-error", Times: 0, Finds: "acknowledged and lost"})
 }
 
 func TestD3AFailedFlushOfTheReadinessProbeIsAFailedFlush(t *testing.T) {
 	rig.Need(t, "root", "fuse")
 	var (
 		p plug
-		r result
+		r rig.Findings
 	)
 	m := p.plugIn(t, "")
 	p.house = newHouse(t, "D3", rig.Seed(t), rig.Options{Data: filepath.Join(m.Dir, "data"), Env: []string{rig.AnyDisk}})
@@ -337,20 +337,20 @@ func TestD3AFailedFlushOfTheReadinessProbeIsAFailedFlush(t *testing.T) {
 		t.Fatal("the probe flushed nothing")
 	}
 	t.Logf("the server left after %v", leaves(s, &r).Round(time.Millisecond))
-	for _, broken := range r.broken {
+	for _, broken := range r.Broken {
 		t.Error(broken)
 	}
 }
 
 func TestD3AFailedFlushInsideACheckpointIsNotForgotten(t *testing.T) {
 	rig.Need(t, "root", "fuse")
-	prove(t, failingCheckpoint, rig.Times(3, 30), control{})
+	rig.Prove(t, failingCheckpoint, rig.Times(3, 30))
 }
 
 // failingCheckpoint lets the flush of the database file itself fail while the
 // WAL is carried over, when nobody waits for an answer. Were it forgotten, the
 // WAL would be written over, and what it carried would be nowhere.
-func failingCheckpoint(t *testing.T, _ string, times int) (r result) {
+func failingCheckpoint(t *testing.T, _ string, times int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	var (
 		total   rig.Verdict
@@ -382,15 +382,15 @@ func failingCheckpoint(t *testing.T, _ string, times int) (r result) {
 		total = total.Add(p.verdict(t))
 	}
 	if total.Faults["EIO in a checkpoint"] == 0 {
-		r.breaks("no checkpoint failed: the trial proves nothing")
+		r.Breaks("no checkpoint failed: the trial proves nothing")
 	}
-	r.line = fmt.Sprintf("slowest exit %v after the fault", slowest.Round(time.Millisecond))
-	return r.with(total)
+	r.Line = fmt.Sprintf("slowest exit %v after the fault", slowest.Round(time.Millisecond))
+	return r.With(total)
 }
 
 // failingDisk lets the n-th flush of the disk fail, which loses what it
 // covered, and takes the power away afterwards: a lie is then seen.
-func failingDisk(t *testing.T, teeth string, _ int) (r result) {
+func failingDisk(t *testing.T, teeth string, _ int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	var (
 		total   rig.Verdict
@@ -407,7 +407,7 @@ func failingDisk(t *testing.T, teeth string, _ int) (r result) {
 		p.disk.SyncError("", n)
 		took, fired := p.untilBroken(t, s, &r, func() bool { _, failed := p.disk.Syncs(); return failed > 0 })
 		if !fired {
-			r.breaks("flush %d was never reached", n)
+			r.Breaks("flush %d was never reached", n)
 		}
 		slowest = max(slowest, took)
 		p.Fault("EIO", 1)
@@ -426,6 +426,6 @@ func failingDisk(t *testing.T, teeth string, _ int) (r result) {
 			break
 		}
 	}
-	r.line = fmt.Sprintf("slowest exit %v after the fault", slowest.Round(time.Millisecond))
-	return r.with(total)
+	r.Line = fmt.Sprintf("slowest exit %v after the fault", slowest.Round(time.Millisecond))
+	return r.With(total)
 }

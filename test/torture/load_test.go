@@ -54,12 +54,12 @@ func (l *latencies) counts() map[rig.Kind]int {
 
 func TestA1TenTimesTooMuchLoadIsRefusedAtOnceAndTheRestIsServed(t *testing.T) {
 	rig.Need(t, "root", "fuse")
-	prove(t, flood, rig.Times(20, 300), control{"unbounded-queue", 6, "more than 1 s"})
+	rig.Prove(t, flood, rig.Times(20, 300), rig.Control{Variant: "unbounded-queue", Times: 6, Finds: "more than 1 s"})
 }
 
 // flood measures what a slow disk can take and then sends ten times as much,
 // whether or not answers come back.
-func flood(t *testing.T, teeth string, seconds int) (r result) {
+func flood(t *testing.T, teeth string, seconds int) (r rig.Findings) {
 	disk := power.NewDisk()
 	m, err := disk.Mount(t.TempDir())
 	if err != nil {
@@ -102,26 +102,26 @@ func flood(t *testing.T, teeth string, seconds int) (r result) {
 	// something else.
 	counts, busy := seen.counts(), seen.p99(late)
 	if p := seen.p99(rig.Acked); p > time.Second+busy || counts[rig.Acked] == 0 {
-		r.breaks("accepted: %d, p99 %v, more than 1 s", counts[rig.Acked], p)
+		r.Breaks("accepted: %d, p99 %v, more than 1 s", counts[rig.Acked], p)
 	}
 	if p := seen.p99(rig.Busy); p > 50*time.Millisecond+busy || counts[rig.Busy] == 0 {
-		r.breaks("refused: %d, p99 %v, more than 50 ms", counts[rig.Busy], p)
+		r.Breaks("refused: %d, p99 %v, more than 50 ms", counts[rig.Busy], p)
 	}
 	if odd := counts[rig.NetError] + counts[rig.Other] + counts[rig.Unknown] + counts[rig.Refused]; odd > 0 {
-		r.breaks("%d answers are neither 0 nor 503: %v", odd, counts)
+		r.Breaks("%d answers are neither 0 nor 503: %v", odd, counts)
 	}
 	if last > first+32<<20 {
-		r.breaks("resident memory grew from %d to %d MiB under the same load", first>>20, last>>20)
+		r.Breaks("resident memory grew from %d to %d MiB under the same load", first>>20, last>>20)
 	}
 	if !normal {
-		r.breaks("%v after the flood it is not back to normal", back)
+		r.Breaks("%v after the flood it is not back to normal", back)
 	}
-	r.line = fmt.Sprintf("capacity %d/s, offered %d/s for %d s, answers %v, accepted p99 %v, refused p99 %v, memory %d to %d MiB, normal after %v, generator late p99 %v",
+	r.Line = fmt.Sprintf("capacity %d/s, offered %d/s for %d s, answers %v, accepted p99 %v, refused p99 %v, memory %d to %d MiB, normal after %v, generator late p99 %v",
 		capacity, 10*capacity, seconds, counts, seen.p99(rig.Acked), seen.p99(rig.Busy), first>>20, last>>20, back.Round(time.Millisecond), seen.p99(late))
 	if teeth != "" {
 		return r // what waits may take minutes: nothing to compare
 	}
-	return r.with(h.verdict(t))
+	return r.With(h.verdict(t))
 }
 
 // late is how much later than planned the load generator itself was: it shares

@@ -19,12 +19,12 @@ const writers = 16
 const cyclesAHouse = 10
 
 func TestD1ProcessDeathLosesNothingAcknowledged(t *testing.T) {
-	prove(t, deaths, rig.Times(100, 1000), control{"ack-before-commit", 5, "acknowledged and lost"})
+	rig.Prove(t, deaths, rig.Times(100, 1000), rig.Control{Variant: "ack-before-commit", Times: 5, Finds: "acknowledged and lost"})
 }
 
 // deaths kills the server under load and starts it again on the same folder,
 // again and again.
-func deaths(t *testing.T, teeth string, cycles int) (r result) {
+func deaths(t *testing.T, teeth string, cycles int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	chance := rig.Rand(seed)
 	var (
@@ -53,10 +53,10 @@ func deaths(t *testing.T, teeth string, cycles int) (r result) {
 		}
 	}
 	if slowest > 2*time.Second {
-		r.breaks("a start took %v, more than 2 s", slowest)
+		r.Breaks("a start took %v, more than 2 s", slowest)
 	}
-	r.line = fmt.Sprintf("slowest start %v", slowest.Round(time.Millisecond))
-	return r.with(total)
+	r.Line = fmt.Sprintf("slowest start %v", slowest.Round(time.Millisecond))
+	return r.With(total)
 }
 
 func between(chance *rand.Rand, least, most int) time.Duration {
@@ -64,12 +64,12 @@ func between(chance *rand.Rand, least, most int) time.Duration {
 }
 
 func TestD16ATerminatedServerAnswersWhatItHasBegunAndLosesNothing(t *testing.T) {
-	prove(t, drains, rig.Times(20, 100), control{"no-drain", 3, "no whole answer"})
+	rig.Prove(t, drains, rig.Times(20, 100), rig.Control{Variant: "no-drain", Times: 3, Finds: "no whole answer"})
 }
 
 // drains ends the server with SIGTERM under load, while some clients are still
 // sending their bodies.
-func drains(t *testing.T, teeth string, cycles int) (r result) {
+func drains(t *testing.T, teeth string, cycles int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	chance := rig.Rand(seed)
 	var (
@@ -97,17 +97,17 @@ func drains(t *testing.T, teeth string, cycles int) (r result) {
 		end()
 		slowest = max(slowest, took)
 		if !left || took > 12*time.Second || code != 0 {
-			r.breaks("cycle %d: after SIGTERM the server left: %v, with code %d, after %v", cycle, left, code, took)
+			r.Breaks("cycle %d: after SIGTERM the server left: %v, with code %d, after %v", cycle, left, code, took)
 		}
 		if cycle%cyclesAHouse == cyclesAHouse-1 || cycle == cycles-1 {
 			total = total.Add(h.verdict(t))
 		}
 	}
 	if cut > 0 {
-		r.breaks("%d of %d requests that the server was reading got no whole answer", cut, all)
+		r.Breaks("%d of %d requests that the server was reading got no whole answer", cut, all)
 	}
-	r.line = fmt.Sprintf("%d requests in flight, %d cut off, slowest exit %v", all, cut, slowest.Round(time.Millisecond))
-	return r.with(total)
+	r.Line = fmt.Sprintf("%d requests in flight, %d cut off, slowest exit %v", all, cut, slowest.Round(time.Millisecond))
+	return r.With(total)
 }
 
 // hesitate begins n requests and stops in the middle of their bodies. The
@@ -160,12 +160,12 @@ func (h *house) answered(c *rig.Client, letter rig.Letter, req *http.Request) bo
 }
 
 func TestI1OneKeyIsOneMessageAlsoAcrossDeaths(t *testing.T) {
-	prove(t, keys, rig.Times(20, 200), control{"no-idempotency", 2, "stored twice"})
+	rig.Prove(t, keys, rig.Times(20, 200), rig.Control{Variant: "no-idempotency", Times: 2, Finds: "stored twice"})
 }
 
 // keys sends the same letter with the same key a hundred times at once, in
 // every other round while the server dies, and once more after it.
-func keys(t *testing.T, teeth string, rounds int) (r result) {
+func keys(t *testing.T, teeth string, rounds int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	chance := rig.Rand(seed)
 	h := newHouse(t, "I1", seed, rig.Options{Teeth: teeth})
@@ -186,17 +186,17 @@ func keys(t *testing.T, teeth string, rounds int) (r result) {
 		<-h.crowd(c, letter, 100, answers)
 		close(answers)
 		if names := references(answers); len(names) != 1 {
-			r.breaks("round %d: one key was given %d references", round, len(names))
+			r.Breaks("round %d: one key was given %d references", round, len(names))
 		}
 		other := letter
 		other.Text += " and more"
 		if o := c.Leave(t.Context(), other); o.Status != http.StatusBadRequest {
-			r.breaks("round %d: the key with another text was answered %v, not with 400", round, o)
+			r.Breaks("round %d: the key with another text was answered %v, not with 400", round, o)
 		}
 	}
 	s.Kill9()
-	r.line = fmt.Sprintf("%d keys, 200 requests each", rounds)
-	return r.with(h.verdict(t))
+	r.Line = fmt.Sprintf("%d keys, 200 requests each", rounds)
+	return r.With(h.verdict(t))
 }
 
 // crowd sends one letter n times at once.
@@ -230,12 +230,12 @@ func references(answers <-chan rig.Outcome) map[string]int {
 }
 
 func TestS1EveryAcknowledgedMessageIsSortedOnce(t *testing.T) {
-	prove(t, sortings, rig.Times(20, 500), control{"delete-first", 60, "acknowledged and lost"})
+	rig.Prove(t, sortings, rig.Times(20, 500), rig.Control{Variant: "delete-first", Times: 60, Finds: "acknowledged and lost"})
 }
 
 // sortings kills the server while it sorts a burst, and counts at the end what
 // is in the threads and in the event log.
-func sortings(t *testing.T, teeth string, cycles int) (r result) {
+func sortings(t *testing.T, teeth string, cycles int) (r rig.Findings) {
 	seed := rig.Seed(t)
 	chance := rig.Rand(seed)
 	var (
@@ -273,18 +273,18 @@ func sortings(t *testing.T, teeth string, cycles int) (r result) {
 		}
 	}
 	if waiting == 0 {
-		r.breaks("no kill found a message that was not sorted yet: the trial proves nothing")
+		r.Breaks("no kill found a message that was not sorted yet: the trial proves nothing")
 	}
-	r.line = fmt.Sprintf("%d messages were still to be sorted when the process died", waiting)
-	return r.with(total)
+	r.Line = fmt.Sprintf("%d messages were still to be sorted when the process died", waiting)
+	return r.With(total)
 }
 
 // sorted waits until the journal is empty and counts.
-func (h *house) sorted(t *testing.T, r *result) {
+func (h *house) sorted(t *testing.T, r *rig.Findings) {
 	t.Helper()
 	db := database(t, h.o.Data)
 	if !eventually(20*time.Second, func() bool { return ask(t, db, `SELECT count(*) FROM journal`) == 0 }) {
-		r.breaks("the journal was not sorted within 20 s")
+		r.Breaks("the journal was not sorted within 20 s")
 	}
 	for what, statement := range map[string]string{
 		"messages without a thread":                   `SELECT count(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM thread WHERE id = m.thread_id)`,
@@ -296,7 +296,7 @@ func (h *house) sorted(t *testing.T, r *result) {
 		"gaps in the event log":                       `SELECT coalesce(max(seq), 0) - count(*) FROM event`,
 	} {
 		if n := ask(t, db, statement); n != 0 {
-			r.breaks("%d %s", n, what)
+			r.Breaks("%d %s", n, what)
 		}
 	}
 }

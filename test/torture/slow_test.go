@@ -16,7 +16,7 @@ import (
 
 func TestA2SlowClientsAreLetGoAndHinderNobody(t *testing.T) {
 	rig.Need(t, "slowhttptest")
-	prove(t, slowClients, rig.Times(14, 60), control{"no-timeouts", 14, "still held"})
+	rig.Prove(t, slowClients, rig.Times(14, 60), rig.Control{Variant: "no-timeouts", Times: 14, Finds: "still held"})
 }
 
 const (
@@ -27,7 +27,7 @@ const (
 
 // slowClients lets two thousand connections send a little now and then, first
 // in their headers and then in their bodies, while a normal client goes on.
-func slowClients(t *testing.T, teeth string, seconds int) (r result) {
+func slowClients(t *testing.T, teeth string, seconds int) (r rig.Findings) {
 	h := newHouse(t, "A2", rig.Seed(t), rig.Options{Teeth: teeth, Env: []string{"AFTERBEEP_LOG_LEVEL=error"}})
 	s, c := h.open(t)
 	defer s.Kill9()
@@ -58,17 +58,17 @@ func slowClients(t *testing.T, teeth string, seconds int) (r result) {
 		stop()
 		p, counts := seen.p99(rig.Acked), seen.counts()
 		if p > 500*time.Millisecond || counts[rig.Acked] == 0 || len(counts) > 1 {
-			r.breaks("%s: a normal client got %v, p99 %v", attack.name, counts, p)
+			r.Breaks("%s: a normal client got %v, p99 %v", attack.name, counts, p)
 		}
 		if open > 0 {
-			r.breaks("%s: %d of 20 connections are still held after %v", attack.name, open, attack.limit+slack)
+			r.Breaks("%s: %d of 20 connections are still held after %v", attack.name, open, attack.limit+slack)
 		}
-		r.line += fmt.Sprintf("%s: normal client %v, p99 %v; ", attack.name, counts, p)
+		r.Line += fmt.Sprintf("%s: normal client %v, p99 %v; ", attack.name, counts, p)
 	}
 	if !eventually(15*time.Second, func() bool { return descriptors(s) < before+50 }) {
-		r.breaks("%d descriptors before, %d after", before, descriptors(s))
+		r.Breaks("%d descriptors before, %d after", before, descriptors(s))
 	}
-	return r.with(h.verdict(t))
+	return r.With(h.verdict(t))
 }
 
 // visit lets a normal client leave a message every 10 ms, each second time on a

@@ -3,15 +3,11 @@ package torture_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,71 +24,6 @@ func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
 	power.Sweep()
 	os.Exit(rig.Main(m, power.Sweep))
-}
-
-// result is what a trial found.
-type result struct {
-	line   string   // seed, faults, counts
-	broken []string // what was promised and not kept
-}
-
-func (r *result) breaks(format string, args ...any) {
-	r.broken = append(r.broken, fmt.Sprintf(format, args...))
-}
-
-// with adds what a ledger found.
-func (r result) with(v rig.Verdict) result {
-	for what, texts := range map[string][]string{
-		"acknowledged and lost": v.Lost, "stored twice": v.Doubled, "refused and stored": v.Ghosts,
-		"stored and never sent": v.Strange, "given another reference": v.Renamed,
-	} {
-		if len(texts) > 0 {
-			r.breaks("%d messages were %s", len(texts), what)
-		}
-	}
-	r.line = strings.TrimSpace(v.String() + "; " + r.line)
-	return r
-}
-
-// trial runs the binary with these teeth ("" is what is shipped), so many times
-// over at most.
-type trial func(t *testing.T, teeth string, times int) result
-
-// control is the broken variant that a trial must see through.
-type control struct {
-	teeth string
-	times int    // of one attempt
-	finds string // what must be among the findings, so that no other one hides that this is not seen
-}
-
-// attempts is how often a control is tried before it counts as blind: a fault
-// fires at a random moment and may, a few times in a row, miss the harm.
-const attempts = 10
-
-// prove runs the trial on what is shipped and on the variant with teeth.
-func prove(t *testing.T, run trial, times int, with control) {
-	t.Helper()
-	t.Run("as shipped", func(t *testing.T) {
-		r := run(t, "", times)
-		t.Log(r.line)
-		for _, broken := range r.broken {
-			t.Error(broken)
-		}
-	})
-	if with.teeth == "" {
-		return
-	}
-	t.Run("control "+with.teeth, func(t *testing.T) {
-		for range attempts {
-			r := run(t, with.teeth, with.times)
-			t.Log(r.line)
-			t.Logf("found: %s", strings.Join(r.broken, "; "))
-			if slices.ContainsFunc(r.broken, func(broken string) bool { return strings.Contains(broken, with.finds) }) {
-				return
-			}
-		}
-		t.Errorf("the binary breaks its promise (%s), and the trial did not notice in %d attempts that anything was %q: it proves nothing", with.teeth, attempts, with.finds)
-	})
 }
 
 // house is a data folder with an app and a channel, and what was sent to it.
@@ -191,25 +122,9 @@ func ask(t *testing.T, db *sql.DB, statement string) (n int) {
 	return n
 }
 
-// sick runs the doctor, who reads every row and its hash, and gives what he
-// finds wrong. That messages wait to be sorted is no illness after a fault.
-func (h *house) sick(t *testing.T) (findings []string) {
+// sick is what the doctor finds. That messages wait to be sorted is no illness
+// after a fault.
+func (h *house) sick(t *testing.T) []string {
 	t.Helper()
-	said := rig.Exec(t, rig.Options{Data: h.o.Data, Env: h.o.Env}, "doctor", "--json")
-	for line := range strings.Lines(said.Stdout) {
-		var finding struct {
-			Name, Detail string
-			OK           bool
-		}
-		if err := json.Unmarshal([]byte(line), &finding); err != nil {
-			t.Fatalf("the doctor says %q: %v", line, err)
-		}
-		if !finding.OK && finding.Name != "waiting" {
-			findings = append(findings, finding.Name+": "+finding.Detail)
-		}
-	}
-	if said.Stdout == "" {
-		findings = append(findings, "the doctor says nothing: "+said.Stderr)
-	}
-	return findings
+	return rig.Sick(t, rig.Options{Data: h.o.Data, Env: h.o.Env}, "waiting")
 }
