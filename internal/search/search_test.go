@@ -109,6 +109,24 @@ func TestWhatCannotBeSearchedForIsSaid(t *testing.T) {
 	}
 }
 
+// An index goes through the list of every token it is asked for, and those of the
+// operators' codes are as long as the store.
+func TestANumberIsLookedForByItsEnd(t *testing.T) {
+	for typed, want := range map[string][]string{
+		"8613912345678": {"n5678", "n3456", "n1234"},
+		"12345678":      {"n5678", "n3456", "n1234"},
+		"1234567":       {"n4567", "n2345", "n1234"},
+		"123456":        {"n3456", "n1234"},
+		"12345":         {"n2345", "n1234"},
+		"1234":          {"n1234"},
+	} {
+		q, err := search.Parse(typed)
+		if err != nil || !slices.Equal(q.Tokens, want) {
+			t.Errorf("%s asks for %q, want %q (%v)", typed, q.Tokens, want, err)
+		}
+	}
+}
+
 func TestTokensAreWhatAnIndexCanHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := &search.Document{Text: rapid.String().Draw(t, "text"), Caller: rapid.String().Draw(t, "caller")}
