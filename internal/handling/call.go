@@ -109,17 +109,22 @@ func wait(th *desk.Thread, until time.Time) {
 }
 
 // Snooze puts a thread off until a time within MaxWait. It stays with whoever has
-// it, and a promise that was made stays due. Errors as of Claim, and Invalid "until".
+// it, and a promise that was made stays due. Putting it off until the same time
+// again changes nothing, so that an undo takes back what did. Errors as of Claim,
+// and Invalid "until".
 func (d *Desk) Snooze(ctx context.Context, a desk.Actor, id desk.ID, version int64, until time.Time) (desk.Thread, error) {
 	until = until.UTC().Truncate(time.Microsecond)
 	if err := later(d.moment(), until, "until"); err != nil {
 		return desk.Thread{}, err
 	}
 	return d.change(ctx, a, id, version, func(_ time.Time, th *desk.Thread) ([]draft, error) {
+		was := *th
 		if err := d.take(ctx, &a, th); err != nil {
 			return nil, err
 		}
-		wait(th, until)
+		if wait(th, until); *th == was {
+			return nil, nil
+		}
 		return []draft{{kind: desk.ThreadSnoozed, Details: desk.Details{Until: until}}}, nil
 	})
 }

@@ -259,6 +259,13 @@ func undone(t *testing.T, open Open) {
 	if got := o.thread(th.ID); got.Owner != ann.Person || got.State != desk.Working {
 		t.Fatalf("%+v", got)
 	}
+	// A key that was hit twice is one step.
+	for range 2 {
+		o.done(o.d.Snooze(o.ctx, ann, th.ID, 0, o.clock.Add(time.Minute)))
+	}
+	if got := o.done(o.d.Undo(o.ctx, ann, th.ID)); got.State != desk.Working {
+		t.Fatalf("%+v", got)
+	}
 	o.done(o.d.Snooze(o.ctx, ann, th.ID, 0, o.clock.Add(time.Minute)))
 	o.clock = o.clock.Add(time.Minute)
 	o.due()
