@@ -27,7 +27,7 @@ func (n Node) Live(now time.Time) bool { return n.Holder != "" && n.Until.After(
 // Join takes the smallest number that nobody holds, for so long. It is Busy when
 // all of them are held.
 func (s *Store) Join(ctx context.Context, n Node, d time.Duration) (Node, error) {
-	for range attempts {
+	for range desk.MaxNode + 1 { // whoever was first has taken one: the next round is another number's
 		all, now, err := s.Nodes(ctx)
 		if err != nil {
 			return n, err
