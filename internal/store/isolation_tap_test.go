@@ -20,6 +20,7 @@ type tap struct {
 // heard is a statement that was run.
 type heard struct {
 	text  string
+	args  []driver.NamedValue
 	rows  int64    // given or changed
 	asked []string // the exported methods of the store that it was run for
 }
@@ -37,8 +38,8 @@ func (p *tap) all() []*heard {
 	return p.heard
 }
 
-func (p *tap) note(text string) *heard {
-	h := &heard{text: text}
+func (p *tap) note(text string, args []driver.NamedValue) *heard {
+	h := &heard{text: text, args: args}
 	if p.stacks {
 		h.asked = callers()
 	}
@@ -114,20 +115,20 @@ func (c *tappedConn) CheckNamedValue(v *driver.NamedValue) error {
 func (c *tappedConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	st, err := c.whole.PrepareContext(ctx, c.tap.text(text))
 	if err != nil {
-		c.tap.note(text)
+		c.tap.note(text, nil)
 		return nil, err
 	}
 	return &tappedStmt{st.(wholeStmt), text, c.tap}, nil
 }
 
 func (c *tappedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	h := c.tap.note(text)
+	h := c.tap.note(text, args)
 	r, err := c.whole.ExecContext(ctx, c.tap.text(text), args)
 	return h.changed(r, err)
 }
 
 func (c *tappedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	h := c.tap.note(text)
+	h := c.tap.note(text, args)
 	r, err := c.whole.QueryContext(ctx, c.tap.text(text), args)
 	return h.given(r, err)
 }
@@ -159,13 +160,13 @@ type tappedStmt struct {
 }
 
 func (s *tappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	h := s.tap.note(s.text)
+	h := s.tap.note(s.text, args)
 	r, err := s.wholeStmt.ExecContext(ctx, args)
 	return h.changed(r, err)
 }
 
 func (s *tappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	h := s.tap.note(s.text)
+	h := s.tap.note(s.text, args)
 	r, err := s.wholeStmt.QueryContext(ctx, args)
 	return h.given(r, err)
 }

@@ -131,13 +131,14 @@ func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, callers []desk
 			args = append(args, int64(c.Channel), c.Key)
 		}
 		// By way of the ID, because without statistics SQLite would rather walk the
-		// tenant's threads backwards until it meets the caller.
+		// tenant's threads backwards until it meets the caller. The IDs are found
+		// first, because PostgreSQL trusts no subquery with rows that row-level
+		// security guards: it would read the whole table to compare them.
 		found, err := s.t.query(ctx, tenant, `WITH want (channel_id, caller_key) AS (VALUES `+
-			values(2, len(some), "CAST(# AS BIGINT)", "CAST(# AS TEXT)")+`) `+selectThread+` WHERE tenant_id = $1 AND id IN (
-			SELECT coalesce(
+			values(2, len(some), asNumber, asText)+`), theirs AS MATERIALIZED (SELECT coalesce(
 				(SELECT id FROM thread o WHERE o.tenant_id = $1 AND o.caller_key = want.caller_key AND o.channel_id = want.channel_id AND o.state <> 'closed'),
-				(SELECT max(id) FROM thread c WHERE c.tenant_id = $1 AND c.caller_key = want.caller_key AND c.channel_id = want.channel_id))
-			FROM want)`, args...)
+				(SELECT max(id) FROM thread c WHERE c.tenant_id = $1 AND c.caller_key = want.caller_key AND c.channel_id = want.channel_id)) AS thread_id
+			FROM want) `+selectThread+` JOIN theirs ON id = thread_id WHERE tenant_id = $1`, args...)
 		threads, err := collect(found, err, scanThread)
 		if err != nil {
 			return nil, err
