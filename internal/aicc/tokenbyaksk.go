@@ -1,7 +1,6 @@
 package aicc
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -43,7 +42,7 @@ func (s *surface) tokenByAkSk(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	token, err := s.Keeper.Issue(key, secret, address(c.R), ttl)
+	token, err := s.Keeper.Issue(key, secret, web.Address(c.R), ttl)
 	if err != nil {
 		return s.noToken(err, key)
 	}
@@ -82,15 +81,6 @@ func wantedLife(values []string) (time.Duration, error) {
 		seconds = maxExpire
 	}
 	return time.Duration(seconds) * time.Second, nil
-}
-
-// address is the client's, without the port: what wrong secrets are counted by.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // secretInQuery finds credentials where proxies and logs would keep them.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 
@@ -105,7 +104,7 @@ func (s *Surface) enter(c *call, may desk.Permission) (err error) {
 		return errNoKey
 	}
 	c.key = text
-	if c.actor, err = s.Keys.Check(r.Context(), text, address(r)); err != nil {
+	if c.actor, err = s.Keys.Check(r.Context(), text, web.Address(r)); err != nil {
 		return err
 	}
 	c.visit.Person = c.actor.Who()
@@ -113,14 +112,6 @@ func (s *Surface) enter(c *call, may desk.Permission) (err error) {
 		return desk.Errorf(desk.Forbidden, "scope", "this key lacks the scope %s", may)
 	}
 	return nil
-}
-
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // example is a request that a test sends. {thread}, {message}, {channel},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/web"
 )
 
 // Person is a member of staff.
@@ -150,7 +151,7 @@ func (s *Surface) origin(ctx context.Context) string {
 	switch {
 	case s.Address != "":
 		return s.Address
-	case r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https":
+	case web.HTTPS(r):
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

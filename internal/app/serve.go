@@ -128,6 +128,11 @@ func build(ctx context.Context, s config.Settings, n *node, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := s.Proxy.Networks()
+	if err != nil {
+		return nil, err
+	}
+	front = web.Behind(web.Proxies{Trusted: proxies, RFC7239: s.Proxy.Header == config.Forwarded, Log: log}, front)
 	h.public = web.Server(front, times, s.Limits.Headers, log)
 	h.ops = web.Server(web.Ops(h.probe, h.meters.handler(), h.draining), times, s.Limits.Headers, log)
 	return h, nil

@@ -32,7 +32,7 @@ func (h *house) staff(ctx context.Context, surface *web.Table) (http.Handler, er
 		Desk: h.desk, People: p, Keys: keys, OIDC: provider,
 		Rooms: h.store, Audit: h.store, Log: h.store, Feed: h.feed, Channels: h.store, Apps: h.store,
 		Draining: h.draining, Now: time.Now, Logger: h.log, Observe: h.meters.answered,
-		Address: h.set.Staff.URL, Elsewhere: h.set.OIDC.Name,
+		Address: h.set.Staff.URL, Origins: origins(h.set), Elsewhere: h.set.OIDC.Name,
 	})
 	if err != nil {
 		return nil, err
@@ -43,6 +43,14 @@ func (h *house) staff(ctx context.Context, surface *web.Table) (http.Handler, er
 	}
 	h.desks = desks{p, pages}
 	return web.Front(surface, pages, programs), nil
+}
+
+// origins are what browsers call the server when a proxy keeps that to itself.
+func origins(s config.Settings) []string {
+	if s.Staff.URL == "" {
+		return nil
+	}
+	return []string{s.Staff.URL}
 }
 
 // provider is who else signs people in; nil when nobody does.

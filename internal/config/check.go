@@ -15,7 +15,7 @@ import (
 // is, and what to write instead; nil when a node may run with them.
 func (s Settings) Check() error {
 	for _, check := range []func(Settings) error{
-		ranges, addresses, texts, databases, staff, together,
+		ranges, addresses, texts, databases, proxy, staff, together,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -144,6 +144,15 @@ func databases(s Settings) error {
 			s.Postgres.Connections, s.Postgres.Committers, least)
 	}
 	return nil
+}
+
+// proxy is for words that are to be believed.
+func proxy(s Settings) error {
+	if h := s.Proxy.Header; h != XForwardedFor && h != Forwarded {
+		return invalid("proxy.header is %q; take %s or %s", h, XForwardedFor, Forwarded)
+	}
+	_, err := s.Proxy.Networks()
+	return err
 }
 
 // staff is for the address that browsers use, and for secrets that are worth it.

@@ -45,6 +45,11 @@ func TestUnsafeSettingsAreRefusedWithTheKeyTheValueAndTheRemedy(t *testing.T) {
 		"owner without app":      {func(s *Settings) { s.MigrateDatabase = "postgres://db/a" }, []string{"migrate_database", "SQLite"}},
 		"wrong owner":            {func(s *Settings) { s.Database, s.MigrateDatabase = "postgres://db/a", "x" }, []string{"migrate_database"}},
 		"pool of committers":     {func(s *Settings) { s.Database, s.Postgres.Connections = "postgres://db/a", 4 }, []string{"postgres.connections", "4", "6"}},
+		"a proxy by name":        {func(s *Settings) { s.Proxy.Trusted = "nginx" }, []string{"proxy.trusted", `"nginx"`, "10.0.0.0/8"}},
+		"a proxy with a port":    {func(s *Settings) { s.Proxy.Trusted = "127.0.0.1,10.0.0.1:80" }, []string{"proxy.trusted", `"10.0.0.1:80"`}},
+		"everybody is a proxy":   {func(s *Settings) { s.Proxy.Trusted = "127.0.0.1, ::/0" }, []string{"proxy.trusted", `"::/0"`, "everybody"}},
+		"everybody, in disguise": {func(s *Settings) { s.Proxy.Trusted = "::ffff:0.0.0.0/96" }, []string{"proxy.trusted", "everybody"}},
+		"another header":         {func(s *Settings) { s.Proxy.Header = "x-real-ip" }, []string{"proxy.header", "x-forwarded-for", "forwarded"}},
 		"answer cut off":         {func(s *Settings) { s.Timeouts.Write = 15 * time.Second }, []string{"timeouts.write", "15s", "20s"}},
 	} {
 		t.Run(name, func(t *testing.T) {

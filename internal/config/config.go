@@ -32,6 +32,7 @@ type Settings struct {
 	Timeouts Timeouts `yaml:"timeouts" envPrefix:"TIMEOUTS_"`
 	Intake   Intake   `yaml:"intake" envPrefix:"INTAKE_"`
 	Postgres Postgres `yaml:"postgres" envPrefix:"POSTGRES_"`
+	Proxy    Proxy    `yaml:"proxy" envPrefix:"PROXY_"`
 	Staff    Staff    `yaml:"staff" envPrefix:"STAFF_"`
 	OIDC     OIDC     `yaml:"oidc" envPrefix:"OIDC_"`
 
@@ -85,6 +86,12 @@ type Postgres struct {
 // Listens says whether the node asks to be told of new events. Through a
 // PgBouncer it cannot: a session there belongs to nobody for long.
 func (p Postgres) Listens() bool { return p.Listen && !p.PgBouncer }
+
+// Proxy is what stands between clients and this server.
+type Proxy struct {
+	Trusted string `yaml:"trusted" env:"TRUSTED" envDefault:"" unit:"address,network/bits,…" help:"the proxies that are believed when they say whom they call for; empty is nobody, and then all clients behind a proxy count as one"`
+	Header  string `yaml:"header" env:"HEADER" envDefault:"x-forwarded-for" unit:"x-forwarded-for or forwarded" help:"how they say it: X-Forwarded-For, -Proto and -Host, or RFC 7239; the other kind is not read"`
+}
 
 // Staff is where the people who work with the messages come in.
 type Staff struct {

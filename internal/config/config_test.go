@@ -65,7 +65,8 @@ func TestTheDefaultsAreTheDocumentedOnesAndSafe(t *testing.T) {
 			Batch: 1024, Queue: 4096, Linger: 4 * time.Millisecond,
 			MaxWait: 700 * time.Millisecond, AckTimeout: 10 * time.Second,
 		},
-		OIDC: OIDC{Tenant: "default"},
+		Proxy: Proxy{Header: XForwardedFor},
+		OIDC:  OIDC{Tenant: "default"},
 		Postgres: Postgres{
 			Connections: 16, Committers: 3, Listen: true,
 			ConnectTimeout: 5 * time.Second, StatementTimeout: 30 * time.Second,

@@ -24,9 +24,9 @@ func (v *visit) cookie(name string) web.Cookie {
 }
 
 // https says whether the browser's connection is encrypted, here or by what
-// stands in front. Whoever lies about it harms his own cookies only.
+// stands in front.
 func (v *visit) https() bool {
-	return v.R.TLS != nil || strings.HasPrefix(v.ui.Address, "https://") || v.R.Header.Get("X-Forwarded-Proto") == "https"
+	return strings.HasPrefix(v.ui.Address, "https://") || web.HTTPS(v.R)
 }
 
 // exposed: what is typed here can be read on its way.

@@ -3,7 +3,6 @@ package ui
 import (
 	"bytes"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -90,14 +89,8 @@ func (v *visit) byItself() bool {
 	return v.R.URL.Path == "/events" || v.R.Header.Get("Afterbeep-Auto") != ""
 }
 
-// address is where the request came from, as far as the connection tells.
-func (v *visit) address() string {
-	host, _, err := net.SplitHostPort(v.R.RemoteAddr)
-	if err != nil {
-		return v.R.RemoteAddr
-	}
-	return host
-}
+// address is where the request came from; see web.Behind.
+func (v *visit) address() string { return web.Address(v.R) }
 
 // fragment says that a script asks for a part of a page, for that element.
 func (v *visit) fragment() (target string, is bool) {

@@ -27,7 +27,7 @@ type PagesSettings struct {
 	// Fail makes a page of an error. It is also asked after a panic.
 	Fail func(*Visit, error)
 	// Origins are other addresses of this server, scheme and host, from which
-	// forms may be sent: behind a proxy that changes Host there is one.
+	// forms may be sent: behind a proxy that changes Host there is one, staff.url.
 	Origins []string
 	// MaxForm is the most bytes of a form; 65,536 when 0.
 	MaxForm int64
@@ -70,7 +70,14 @@ func (p *Pages) Owns(r *http.Request) bool {
 // ServeHTTP implements http.Handler.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
 
-var errForged = desk.Errorf(desk.Forbidden, "cross_site", "another site sent this form; open the page here and try again")
+// forged refuses what another site sent. To the operator it also says what his
+// proxy may have done: browsers without Sec-Fetch-Site, and all of them over
+// plain HTTP, are judged by Host.
+func forged(r *http.Request) error {
+	return desk.Wrap(desk.Forbidden, "cross_site", "another site sent this form; open the page here and try again",
+		fmt.Errorf("it comes from %s, and this is %s; when both are this server, set staff.url to what browsers call it",
+			Clean(r.Header.Get("Origin"), 100), Clean(r.Host, 100)))
+}
 
 func (p *Pages) handler(page Page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +88,7 @@ func (p *Pages) handler(page Page) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, p.set.MaxForm)
 		err := p.cross.Check(r)
 		if err != nil {
-			err = errForged
+			err = forged(r)
 		} else {
 			err = page.Handle(v)
 		}
