@@ -195,7 +195,7 @@ func (h *house) serve(ctx context.Context, ready func(Addresses)) error {
 	defer stop()
 	group, failed := errgroup.WithContext(rooms)
 	for _, run := range []func(context.Context) error{
-		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.desk.Run, h.node.Run, h.absence.Run, h.feed.Run, h.search.Run, h.runPeople, h.keepHouse,
+		h.store.Run, h.keeper.Run, h.intake.Run, h.sorter.Run, h.desk.Run, h.node.Run, h.absence.Run, h.feed.Run, h.search.Run, h.runPeople, h.keepHouse, h.spare,
 	} {
 		group.Go(func() error { return run(failed) })
 	}

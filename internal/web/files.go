@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
@@ -31,7 +30,11 @@ type file struct {
 func NewFiles(tree fs.FS) (*Files, error) {
 	f := &Files{files: map[string]file{}}
 	sum := sha256.New()
-	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestCompression) // one for all: it is larger than they are
+	if err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(path.Base(name), ".") {
 			return err
 		}
@@ -45,41 +48,44 @@ func NewFiles(tree fs.FS) (*Files, error) {
 		}
 		_, _ = sum.Write([]byte(name + "\x00" + strconv.Itoa(len(b)) + "\x00"))
 		_, _ = sum.Write(b)
-		f.files[name] = file{kind: kind, plain: b, gzip: compressed(b)}
+		f.files[name] = file{kind: kind, plain: b, gzip: compressed(z, b)}
 		return nil
 	})
 	f.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	return f, err
 }
 
+// kinds is our own table: what the host says about .js would decide whether pages
+// work there, since browsers are told not to guess.
 func kinds(ext string) string {
 	switch ext {
-	case ".css", ".js", ".svg", ".png", ".ico", ".webmanifest":
-		if ext == ".ico" {
-			return "image/x-icon"
-		}
-		if ext == ".webmanifest" {
-			return "application/manifest+json"
-		}
-		return mime.TypeByExtension(ext)
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".ico":
+		return "image/x-icon"
+	case ".webmanifest":
+		return "application/manifest+json"
 	}
 	return ""
 }
 
 // compressed is nil when it would be no smaller.
-func compressed(b []byte) []byte {
+func compressed(z *gzip.Writer, b []byte) []byte {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		return nil
-	}
-	if _, err = z.Write(b); err != nil {
+	z.Reset(&out)
+	if _, err := z.Write(b); err != nil {
 		return nil
 	}
 	if z.Close() != nil || out.Len() >= len(b) {
 		return nil
 	}
-	return out.Bytes()
+	return bytes.Clone(out.Bytes())
 }
 
 // Path is the address of a file, below /static/.
