@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -21,12 +22,13 @@ type column[T any] struct {
 // list prints items, as a table or as JSON, one object a line.
 func list[T any](c *cli, items []T, columns []column[T], object func(T) any) error {
 	if c.json {
+		w := bufio.NewWriter(c.out)
 		for _, item := range items {
-			if err := printJSON(c.out, object(item)); err != nil {
+			if err := printJSON(w, object(item)); err != nil {
 				return err
 			}
 		}
-		return nil
+		return w.Flush()
 	}
 	return table(c.out, items, columns)
 }

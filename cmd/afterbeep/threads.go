@@ -21,26 +21,59 @@ func (c *cli) threads() *cobra.Command {
 	}, c.threadsList(), c.threadsShow(), c.threadsClose())
 }
 
+// threadRow is a thread as JSON: what the pages know of it. Every name is always
+// there; "" is none.
 type threadRow struct {
-	ID        string `json:"id"`
-	Tenant    string `json:"tenant"`
-	ChannelID string `json:"channel_id"`
-	Caller    string `json:"caller"`
-	State     string `json:"state"`
-	Messages  int    `json:"messages"`
-	FirstAt   string `json:"first_at"`
-	LastAt    string `json:"last_at"`
-	ClosedAt  string `json:"closed_at"`
-	Reason    string `json:"reason"`
-	Previous  string `json:"previous_id"`
-	Version   int64  `json:"version"`
+	ID         string `json:"id"`
+	Tenant     string `json:"tenant"`
+	ChannelID  string `json:"channel_id"`
+	Caller     string `json:"caller"`
+	State      string `json:"state"`
+	Messages   int    `json:"messages"`
+	Excerpt    string `json:"excerpt"`
+	OwnerID    string `json:"owner_id"`
+	OwnerLogin string `json:"owner_login"`
+	FirstAt    string `json:"first_at"`
+	LastAt     string `json:"last_at"`
+	ClaimUntil string `json:"claim_until"`
+	WakeAt     string `json:"wake_at"`
+	DueAt      string `json:"due_at"`
+	ClosedAt   string `json:"closed_at"`
+	Attempts   int    `json:"attempts"`
+	Outcome    string `json:"outcome"`
+	Reason     string `json:"reason"`
+	Previous   string `json:"previous_id"`
+	Version    int64  `json:"version"`
 }
 
-func threadOf(th desk.Thread, tenant string) threadRow {
+// names are those of a tenant's channels and people.
+type names struct {
+	tenant  string
+	channel func(desk.ChannelID) string
+	people  map[desk.PersonID]desk.Person
+}
+
+func namesOf(ctx context.Context, a *app.App, t desk.Tenant) (n names, err error) {
+	n.tenant, n.people = t.Name, map[desk.PersonID]desk.Person{}
+	if n.channel, err = channelNames(ctx, a, t); err != nil {
+		return n, err
+	}
+	all, err := a.Store.People(ctx, t.ID)
+	for _, p := range all {
+		n.people[p.ID] = p
+	}
+	return n, err
+}
+
+func (n names) thread(th desk.Thread) threadRow {
 	r := threadRow{
-		ID: th.ID.String(), Tenant: tenant, ChannelID: th.Channel.String(), Caller: th.Caller, State: string(th.State),
-		Messages: th.Messages, FirstAt: stamp(th.FirstAt), LastAt: stamp(th.LastAt), ClosedAt: stamp(th.ClosedAt),
-		Reason: th.Reason, Version: th.Version,
+		ID: th.ID.String(), Tenant: n.tenant, ChannelID: th.Channel.String(), Caller: th.Caller, State: string(th.State),
+		Messages: th.Messages, Excerpt: th.Excerpt, OwnerLogin: n.people[th.Owner].Login, FirstAt: stamp(th.FirstAt), LastAt: stamp(th.LastAt),
+		ClaimUntil: stamp(th.ClaimUntil), WakeAt: stamp(th.WakeAt), DueAt: stamp(th.DueAt), ClosedAt: stamp(th.ClosedAt),
+		Attempts: th.Attempts, Outcome: string(th.Outcome), Reason: th.Reason, Version: th.Version,
+	}
+	if th.Owner != 0 {
+		r.OwnerID = th.Owner.String()
 	}
 	if th.Previous != 0 {
 		r.Previous = th.Previous.String()
@@ -64,21 +97,23 @@ func (c *cli) threadsList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				names, err := channelNames(ctx, a, t)
+				n, err := namesOf(ctx, a, t)
 				if err != nil {
 					return err
 				}
-				all := pages[desk.Thread]{read: a.Store.Threads, id: func(th desk.Thread) desk.ID { return th.ID }, limit: f.limit}
-				found := false
-				defer func() {
-					if !found && !c.json {
-						c.say("No threads.")
-					}
-				}()
-				return all.each(ctx, t.ID, q, func(rows []desk.Thread) error {
-					found = found || len(rows) > 0
-					return list(c, rows, threadColumns(names), func(th desk.Thread) any { return threadOf(th, t.Name) })
+				all, found := pages[desk.Thread]{read: a.Store.Threads, id: func(th desk.Thread) desk.ID { return th.ID }, limit: f.limit}, 0
+				err = all.each(ctx, t.ID, q, func(rows []desk.Thread) error {
+					found += len(rows)
+					return list(c, rows, n.columns(), func(th desk.Thread) any { return n.thread(th) })
 				})
+				switch {
+				case err != nil || c.json:
+				case found == 0:
+					c.say("No threads.")
+				case found == screenRows && !cmd.Flags().Changed("limit"):
+					c.note("These are the newest %d; --limit shows more.", found)
+				}
+				return err
 			})
 		}),
 	}
@@ -86,14 +121,15 @@ func (c *cli) threadsList() *cobra.Command {
 	return c.jsonFlag(cmd)
 }
 
-func threadColumns(names func(desk.ChannelID) string) []column[desk.Thread] {
+func (n names) columns() []column[desk.Thread] {
 	return []column[desk.Thread]{
 		{"ID", 0, func(th desk.Thread) string { return th.ID.String() }},
 		{"CALLER", 24, func(th desk.Thread) string { return th.Caller }},
-		{"CHANNEL", 24, func(th desk.Thread) string { return names(th.Channel) }},
+		{"CHANNEL", 24, func(th desk.Thread) string { return n.channel(th.Channel) }},
 		{"STATE", 0, func(th desk.Thread) string { return string(th.State) }},
+		{"OWNER", 24, func(th desk.Thread) string { return n.people[th.Owner].Login }},
+		{"DUE", 0, func(th desk.Thread) string { return local(th.DueAt) }},
 		{"MESSAGES", 0, func(th desk.Thread) string { return strconv.Itoa(th.Messages) }},
-		{"FIRST", 0, func(th desk.Thread) string { return local(th.FirstAt) }},
 		{"LAST", 0, func(th desk.Thread) string { return local(th.LastAt) }},
 	}
 }
@@ -145,11 +181,11 @@ func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk
 	if _, err = broken.add(err); err != nil {
 		return err
 	}
-	names, err := channelNames(ctx, a, t)
+	n, err := namesOf(ctx, a, t)
 	if err != nil {
 		return err
 	}
-	v := conversation{Thread: threadOf(th, t.Name), Messages: []record{}, Events: []eventRow{}}
+	v := conversation{Thread: n.thread(th), Messages: []record{}, Events: []eventRow{}}
 	for _, m := range contents {
 		v.Messages = append(v.Messages, recordOf(m, t.Name))
 	}
@@ -159,7 +195,7 @@ func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk
 	if c.json {
 		err = printJSON(c.out, v)
 	} else {
-		err = c.printThread(th, names, contents, events)
+		err = c.printThread(th, n, contents, events)
 	}
 	if err != nil {
 		return err
@@ -167,9 +203,15 @@ func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk
 	return broken.err()
 }
 
-func (c *cli) printThread(th desk.Thread, names func(desk.ChannelID) string, contents []desk.Listed, events []desk.Event) error {
-	if err := table(c.out, []desk.Thread{th}, threadColumns(names)); err != nil {
+func (c *cli) printThread(th desk.Thread, n names, contents []desk.Listed, events []desk.Event) error {
+	if err := table(c.out, []desk.Thread{th}, n.columns()); err != nil {
 		return err
+	}
+	if !th.WakeAt.IsZero() {
+		c.say("waits until %s", local(th.WakeAt))
+	}
+	if th.Attempts > 0 {
+		c.say("calls: %d, the last one %s", th.Attempts, th.Outcome)
 	}
 	if th.Reason != "" {
 		c.say("closed because: %s", term.Line(th.Reason))
@@ -206,11 +248,12 @@ func (c *cli) threadsClose() *cobra.Command {
 					return err
 				}
 				th, err := a.Handling.Close(ctx, desk.Actor{Tenant: t.ID, Name: actor, Role: desk.RoleAdministrator}, id, 0, reason)
-				switch {
-				case err != nil:
+				if err != nil {
 					return err
-				case c.json:
-					return printJSON(c.out, threadOf(th, t.Name))
+				}
+				if c.json {
+					n, err := namesOf(ctx, a, t)
+					return orJSON(c, err, n.thread(th))
 				}
 				c.say("thread %s of %s is closed", th.ID, term.Line(th.Caller))
 				return nil
