@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,36 +35,24 @@ type auditRow struct {
 
 func (c *cli) auditList() *cobra.Command {
 	q := desk.DeedQuery{}
-	var since time.Duration
+	var back string
+	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the audit log, newest first",
 		Example: `  afterbeep audit list --since 24h
-  afterbeep audit list --action number.shown --actor person:3 --json`,
+  afterbeep audit list --action number.shown --actor person:3 --json
+  afterbeep audit list --limit 0 --json > audit.jsonl`,
 		Args: takes(),
-		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
-			if q.Limit < 1 || q.Limit > 10000 {
-				return wrong("--limit is 1 to 10000")
+		RunE: c.run(func(cmd *cobra.Command, _ []string) (err error) {
+			if limit < 0 {
+				return wrong("--limit is %d; take a number of rows, or 0 for all", limit)
 			}
-			if since > 0 {
-				q.Since = c.now().Add(-since)
+			if q.Since, err = since(back, c.now()); err != nil {
+				return err
 			}
 			return c.open(cmd, func(ctx context.Context, a *app.App, t desk.Tenant) error {
-				page, err := a.Store.Deeds(ctx, t.ID, q)
-				if err != nil {
-					return err
-				}
-				return list(c, page, []column[desk.Deed]{
-					{"SEQ", 0, func(d desk.Deed) string { return strconv.FormatInt(d.Seq, 10) }},
-					{"AT", 0, func(d desk.Deed) string { return local(d.At) }},
-					{"WHO", 30, func(d desk.Deed) string { return strings.TrimSpace(d.Name + " (" + d.Actor + ")") }},
-					{"FROM", 40, func(d desk.Deed) string { return d.Address }},
-					{"ACTION", 0, func(d desk.Deed) string { return d.Action }},
-					{"OBJECT", 40, func(d desk.Deed) string { return d.Object }},
-					{"DATA", 80, func(d desk.Deed) string { return d.Data }},
-				}, func(d desk.Deed) any {
-					return auditRow{d.Seq, stamp(d.At), d.Actor, d.Name, d.Address, d.Action, d.Object, d.Data, hex.EncodeToString(d.Hash)}
-				})
+				return c.deeds(ctx, a, t, q, limit)
 			})
 		}),
 	}
@@ -73,10 +60,47 @@ func (c *cli) auditList() *cobra.Command {
 	f.StringVar(&q.Action, "action", "", "only this `ACTION`, such as signin.failed")
 	f.StringVar(&q.Actor, "actor", "", "only by this `ACTOR`, such as person:3")
 	f.StringVar(&q.Object, "object", "", "only about this `OBJECT`, such as thread:123")
-	f.DurationVar(&since, "since", 0, "only the last `DURATION`, such as 24h")
+	f.StringVar(&back, "since", "", "only what was done since `TIME`: 24h, 7d, 2026-01-31 or 2026-01-31T09:00:00Z")
 	f.Int64Var(&q.Before, "before", 0, "only rows below this `NUMBER`, for the next page")
-	f.IntVar(&q.Limit, "limit", 100, "the most rows")
+	f.IntVar(&limit, "limit", 100, "the most rows, newest first; 0 shows all")
 	return c.jsonFlag(cmd)
+}
+
+// deeds prints the log page by page.
+func (c *cli) deeds(ctx context.Context, a *app.App, t desk.Tenant, q desk.DeedQuery, limit int) error {
+	columns := []column[desk.Deed]{
+		{"SEQ", 0, func(d desk.Deed) string { return strconv.FormatInt(d.Seq, 10) }},
+		{"AT", 0, func(d desk.Deed) string { return local(d.At) }},
+		{"WHO", 30, func(d desk.Deed) string { return strings.TrimSpace(d.Name + " (" + d.Actor + ")") }},
+		{"FROM", 40, func(d desk.Deed) string { return d.Address }},
+		{"ACTION", 0, func(d desk.Deed) string { return d.Action }},
+		{"OBJECT", 40, func(d desk.Deed) string { return d.Object }},
+		{"DATA", 80, func(d desk.Deed) string { return d.Data }},
+	}
+	for shown := 0; limit == 0 || shown < limit; {
+		q.Limit = page
+		if limit > 0 {
+			q.Limit = min(page, limit-shown)
+		}
+		rows, err := a.Store.Deeds(ctx, t.ID, q)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			if shown == 0 && !c.json {
+				c.say("No rows.")
+			}
+			return nil
+		}
+		if err := list(c, rows, columns, func(d desk.Deed) any {
+			return auditRow{d.Seq, stamp(d.At), d.Actor, d.Name, d.Address, d.Action, d.Object, d.Data, hex.EncodeToString(d.Hash)}
+		}); err != nil {
+			return err
+		}
+		shown += len(rows)
+		q.Before = rows[len(rows)-1].Seq
+	}
+	return nil
 }
 
 // verdict is what a check of the audit log found, as JSON.

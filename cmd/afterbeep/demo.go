@@ -25,8 +25,8 @@ func (c *cli) demo() *cobra.Command {
 		Short: "Try it: a server with some messages, and the curl lines that leave another",
 		Long: `Start a server on a folder that is thrown away at the end (or on --data, which is
 kept), make an app and a channel, leave eight messages through the same calls that
-a client makes, and print the three curl lines that leave another. It serves until
-Ctrl-C.`,
+a client makes, and print the three curl lines that leave another, the address of the
+pages where they are answered, and four accounts to sign in with. It serves until Ctrl-C.`,
 		Example: `  afterbeep demo
   afterbeep demo --data ./demo-data
   afterbeep demo --listen 127.0.0.1:9090`,

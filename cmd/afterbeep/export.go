@@ -54,7 +54,7 @@ A file is complete or not there: it is written under another name first.`,
 			})
 		}),
 	}
-	f.flags(cmd)
+	f.flags(cmd, messageStates...)
 	f.words(cmd)
 	cmd.Flags().Lookup("limit").Usage = "the most that is written, newest first; 0 writes all"
 	c.formatFlags(cmd, &format, "jsonl")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,19 +16,23 @@ import (
 // filter is what lists of messages and threads can be narrowed by.
 type filter struct {
 	since, caller, channel, state, text string
+	states                              []string // that there are
 	limit                               int
 }
 
-func (f *filter) flags(cmd *cobra.Command) {
+func (f *filter) flags(cmd *cobra.Command, states ...desk.State) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.since, "since", "", "only what came since `TIME`: 24h, 7d, 2026-01-31 or 2026-01-31T09:00:00Z")
 	flags.StringVar(&f.caller, "caller", "", "only of this caller, however the `NUMBER` is written")
 	flags.StringVar(&f.channel, "channel", "", "only of this channel, by name or Configuration ID")
-	flags.StringVar(&f.state, "state", "", "only in this state: stored, new, assigned, working, waiting, closed or aside")
+	for _, s := range states {
+		f.states = append(f.states, string(s))
+	}
+	last := len(f.states) - 1
+	flags.StringVar(&f.state, "state", "", "only in this state: "+strings.Join(f.states[:last], ", ")+" or "+f.states[last])
 	flags.IntVar(&f.limit, "limit", 0, "the most that is shown, newest first; 0 shows all (a table: 50)")
-	states := cobra.FixedCompletions([]string{"stored", "new", "assigned", "working", "waiting", "closed", "aside"}, cobra.ShellCompDirectiveNoFileComp)
-	if err := cmd.RegisterFlagCompletionFunc("state", states); err != nil {
-		panic(err) // the flag was made four lines above
+	if err := cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(f.states, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was made two lines above
 	}
 }
 
@@ -46,9 +51,10 @@ func (f *filter) query(ctx context.Context, a *app.App, t desk.Tenant, now time.
 		return q, err
 	}
 	if f.state != "" {
-		if q.State, err = desk.ParseState(f.state); err != nil {
-			return q, err
+		if !slices.Contains(f.states, f.state) {
+			return q, wrong("--state is %q; here, a state is one of %s", f.state, strings.Join(f.states, ", "))
 		}
+		q.State = desk.State(f.state)
 	}
 	if f.channel != "" {
 		if q.Channel, err = findChannel(ctx, a, t, f.channel); err != nil {

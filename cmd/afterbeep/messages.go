@@ -15,6 +15,9 @@ import (
 // screenRows is how many rows a table shows unless --limit says otherwise.
 const screenRows = 50
 
+// messageStates are those of messages: their thread's, or one before they have any.
+var messageStates = append(append([]desk.State{desk.Stored}, threadStates...), desk.Aside)
+
 func (c *cli) messages() *cobra.Command {
 	return c.family(&cobra.Command{
 		Use:   "messages",
@@ -47,7 +50,7 @@ func (c *cli) messagesList() *cobra.Command {
 			})
 		}),
 	}
-	f.flags(cmd)
+	f.flags(cmd, messageStates...)
 	f.words(cmd)
 	c.formatFlags(cmd, &format, "table")
 	return cmd

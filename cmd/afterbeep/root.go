@@ -47,8 +47,8 @@ func (c *cli) root() *cobra.Command {
 		Long: `Afterbeep takes the messages that customers leave when nobody answers.
 
 A client written for Huawei Cloud AICC leaves them here (tokenByAkSk, applyToken,
-doLeaveMessage); nothing that was acknowledged is lost; staff read and close
-them. Everything is stored in one data folder, or in a PostgreSQL (--database).`,
+doLeaveMessage); nothing that was acknowledged is lost; staff read them
+with a browser, call back and close. Everything is stored in one data folder, or in a PostgreSQL (--database).`,
 		Example: `  afterbeep demo                 try it: a server, some messages, three curl lines
   afterbeep serve                run the server on ./afterbeep-data
   afterbeep messages list        read what was left`,

@@ -21,6 +21,9 @@ func (c *cli) threads() *cobra.Command {
 	}, c.threadsList(), c.threadsShow(), c.threadsClose())
 }
 
+// threadStates are those of threads; a message can be stored or aside besides.
+var threadStates = []desk.State{desk.New, desk.Assigned, desk.Working, desk.Waiting, desk.Closed}
+
 // threadRow is a thread as JSON: what the pages know of it. Every name is always
 // there; "" is none.
 type threadRow struct {
@@ -117,7 +120,7 @@ func (c *cli) threadsList() *cobra.Command {
 			})
 		}),
 	}
-	f.flags(cmd)
+	f.flags(cmd, threadStates...)
 	return c.jsonFlag(cmd)
 }
 

@@ -97,7 +97,7 @@ func TestTheAuditLogIsVerifiedAndAnAnchorProvesItsPast(t *testing.T) {
 		t.Errorf("an anchor that does not fit: %d %s", r.code, r.out)
 	}
 	s.fails(exitUsage, []string{"anchor looks like"}, "audit", "verify", "--anchor", "x")
-	s.fails(exitUsage, []string{"--limit"}, "audit", "list", "--limit", "0")
+	s.fails(exitUsage, []string{"--limit"}, "audit", "list", "--limit", "-1")
 	if rows := objects(t, s.must("audit", "list", "--json", "--before", "2")); len(rows) != 1 || rows[0]["seq"] != 1.0 {
 		t.Error(rows)
 	}
