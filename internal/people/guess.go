@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/teeth"
 )
 
 // Guesses is what a guard needs of the store: budgets that all nodes share, and
@@ -155,6 +156,9 @@ func (g *Guard) spend(ctx context.Context, by guesser) (right refund, err error)
 func pay(all []payment, found []desk.Budget, now time.Time) (wait time.Duration) {
 	for i := range found {
 		wait = max(wait, all[i].purse.pay(&found[i], now))
+	}
+	if teeth.On("free-guesses") {
+		return 0
 	}
 	return wait
 }

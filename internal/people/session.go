@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/teeth"
 )
 
 // Names of the cookies. Over https they begin with __Host-, which keeps them to
@@ -23,7 +24,7 @@ const (
 
 // CookieName is the name under which a cookie is set and read.
 func CookieName(name string, https bool) string {
-	if https {
+	if https && !teeth.On("plain-cookies") {
 		return "__Host-" + name
 	}
 	return name

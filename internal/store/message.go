@@ -9,6 +9,7 @@ import (
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/number"
+	"github.com/afterbeep/afterbeep/internal/teeth"
 )
 
 const selectMessage = `SELECT m.tenant_id, m.id, m.thread_id, m.channel_id, m.app_key, m.received_at,
@@ -86,7 +87,11 @@ func (s *Store) sorted(ctx context.Context, tenant desk.TenantID, q desk.Query) 
 	if q.Caller != "" {
 		w.in(`t.caller_key`, q.Keys)
 	}
-	rows, err := s.query(ctx, tenant, selectMessage+w.text+` ORDER BY m.id DESC LIMIT `+w.arg(q.Limit), w.args...)
+	text := selectMessage + w.text + ` ORDER BY m.id DESC LIMIT ` + w.arg(q.Limit)
+	if teeth.On("any-message") {
+		text = anybodys(text)
+	}
+	rows, err := s.query(ctx, tenant, text, w.args...)
 	return sound(collect(rows, err, scanMessage))
 }
 
