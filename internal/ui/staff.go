@@ -80,16 +80,26 @@ func (v *visit) peoplePage(status int, fresh *desk.Person, link, problem string)
 	return v.render(status, "people", "page", page)
 }
 
-// readPerson takes what the form says over into the person.
-func (v *visit) readPerson(p *desk.Person) {
+// readPerson gives what takes the form over into a person. A channel that is not
+// there is no limit to be kept: she would see nothing, and the page would say all.
+func (v *visit) readPerson() (into func(*desk.Person), err error) {
 	form := v.R.PostForm
-	p.Name, p.Login = strings.TrimSpace(form.Get("name")), form.Get("login")
-	p.Role, p.Locale, p.Channels = desk.Role(form.Get("role")), form.Get("locale"), nil
-	for _, s := range form["channel"] {
-		if id, err := desk.ParseChannelID(s); err == nil {
-			p.Channels = append(p.Channels, id)
-		}
+	all, err := v.ui.Channels.Channels(v.R.Context(), v.actor.Tenant)
+	if err != nil {
+		return nil, err
 	}
+	var only []desk.ChannelID
+	for _, s := range form["channel"] {
+		i := slices.IndexFunc(all, func(c desk.Channel) bool { return c.ID.String() == s })
+		if i < 0 {
+			return nil, errNoChannel
+		}
+		only = append(only, all[i].ID)
+	}
+	return func(p *desk.Person) {
+		p.Name, p.Login = strings.TrimSpace(form.Get("name")), form.Get("login")
+		p.Role, p.Locale, p.Channels = desk.Role(form.Get("role")), form.Get("locale"), only
+	}, nil
 }
 
 func (v *visit) inviteLink(token string) string { return v.origin() + "/invite/" + token }
@@ -99,7 +109,11 @@ func (v *visit) addPerson() error {
 		return err
 	}
 	p := desk.Person{Tenant: v.actor.Tenant}
-	v.readPerson(&p)
+	into, err := v.readPerson()
+	if err != nil {
+		return err
+	}
+	into(&p)
 	made, token, err := v.ui.People.Create(v.R.Context(), &v.actor, p, "")
 	if err != nil {
 		return v.again(err, func(text string) error { return v.peoplePage(status(desk.KindOf(err)), &p, "", text) })
@@ -162,7 +176,10 @@ func (v *visit) personAct(do func(desk.Whom) (link string, err error)) error {
 
 func (v *visit) changePerson() error {
 	return v.personAct(func(who desk.Whom) (string, error) {
-		_, err := v.ui.People.Change(v.R.Context(), &v.actor, who, v.readPerson)
+		into, err := v.readPerson()
+		if err == nil {
+			_, err = v.ui.People.Change(v.R.Context(), &v.actor, who, into)
+		}
 		return "", err
 	})
 }

@@ -14,6 +14,7 @@ func TestTheTestsBesideTheCodeBite(t *testing.T) {
 	for _, c := range []struct{ promise, teeth, pkg, test string }{
 		{"D17 clocks jump, tokens do not live on", "wall-clock", "./internal/auth", "TestNoTokenOutlivesItsHourWhereverTheClockJumps"},
 		{"D8 damage is not shown", "no-hash", "./internal/store/sqlite", "TestADamagedRowIsNamedAndNeverShown"},
+		{"C1 every route is decided", "any-thread", "./test/browser", "TestEveryRouteIsDecidedForEveryRoleAndTenant"},
 	} {
 		t.Run(c.promise, func(t *testing.T) {
 			for _, teeth := range []string{"", c.teeth} {
