@@ -185,6 +185,12 @@ func (s *Store) Message(ctx context.Context, tenant desk.TenantID, name string) 
 	if err != nil {
 		return nil, err
 	}
+	// The journal first: what is sorted between the two reads is then found twice,
+	// and not missed.
+	waiting, err := s.waiting(ctx, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
 	var found []desk.Listed
 	for ids := range slices.Chunk(ids, 500) {
 		w := where{text: ` WHERE m.tenant_id = $1`}
@@ -196,12 +202,16 @@ func (s *Store) Message(ctx context.Context, tenant desk.TenantID, name string) 
 		}
 		found = append(found, some...)
 	}
-	waiting, err := s.waiting(ctx, tenant, ids)
-	found = append(found, waiting...)
-	if err == nil && len(found) == 0 {
-		err = desk.Errorf(desk.Missing, "message", "there is no message %q", name)
+	for i := range waiting {
+		same := func(l desk.Listed) bool { return l.ID == waiting[i].ID }
+		if !slices.ContainsFunc(found, same) {
+			found = append(found, waiting[i])
+		}
 	}
-	return found, err
+	if len(found) == 0 {
+		return nil, desk.Errorf(desk.Missing, "message", "there is no message %q", name)
+	}
+	return found, nil
 }
 
 // named turns an ID or a reference into the IDs it may mean.

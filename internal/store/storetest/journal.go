@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -98,6 +99,39 @@ func shows(t *testing.T, open Open) {
 	}
 	if n := len(b.list(desk.Query{State: desk.Stored})); n != 0 {
 		t.Fatalf("%d still stored only", n)
+	}
+}
+
+// neverMissing asks for messages by name, all the time, while they are sorted.
+func neverMissing(t *testing.T, open Open) {
+	b := newBed(t, open)
+	for range 100 {
+		m := b.message("13800001111", "hello")
+		b.leave(m)
+		stop, ended := make(chan struct{}), make(chan error)
+		go func() {
+			for {
+				found, err := b.Message(b.ctx, desk.DefaultTenant, m.ID.String())
+				if err == nil && len(found) != 1 {
+					err = fmt.Errorf("it is there %d times", len(found))
+				}
+				select {
+				case <-stop:
+					ended <- err
+					return
+				default:
+				}
+				if err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		b.sort()
+		close(stop)
+		if err := <-ended; err != nil {
+			t.Fatalf("while %s was sorted: %v", m.ID, err)
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ func suite() map[string]func(*testing.T, Open) {
 		"a key with another message is a conflict":                     otherBody,
 		"keys are forgotten when their time is over":                   forgotten,
 		"messages show before they are sorted and once after":          shows,
+		"a message is never missing while it is sorted":                neverMissing,
 		"a caller has one open thread a channel":                       oneThread,
 		"a message after the thread was closed opens a linked one":     linked,
 		"events are numbered without a gap a tenant":                   gapless,
