@@ -5,146 +5,29 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/people"
+	"github.com/afterbeep/afterbeep/test/idp"
 )
-
-// idp is a small OpenID Connect provider: discovery, keys and tokens, over TLS,
-// with PKCE checked.
-type idp struct {
-	*httptest.Server
-	t      *testing.T
-	signer jose.Signer
-	key    *ecdsa.PrivateKey
-	now    func() time.Time
-
-	mu      sync.Mutex
-	grants  map[string]grant // by code, used once
-	twist   func(claims map[string]any)
-	clients map[string]string
-}
-
-type grant struct {
-	claims              map[string]any
-	challenge, redirect string
-}
-
-func newIDP(t *testing.T, now func() time.Time) *idp {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k1"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &idp{t: t, signer: signer, key: key, now: now, grants: map[string]grant{}, clients: map[string]string{"afterbeep": "client's secret"}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		p.write(w, map[string]any{
-			"issuer": p.URL, "authorization_endpoint": p.URL + "/auth", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-			"id_token_signing_alg_values_supported": []string{"ES256"},
-		})
-	})
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
-		p.write(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}})
-	})
-	mux.HandleFunc("POST /token", p.token)
-	p.Server = httptest.NewTLSServer(mux)
-	t.Cleanup(p.Close)
-	return p
-}
-
-func (p *idp) write(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		p.t.Error(err)
-	}
-}
-
-// agree is what happens in the browser: somebody with these claims agrees, and is
-// sent back with a code.
-func (p *idp) agree(to string, claims map[string]any) people.Return {
-	p.t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	q := u.Query()
-	if q.Get("code_challenge_method") != "S256" || q.Get("code_challenge") == "" || q.Get("response_type") != "code" || q.Get("nonce") == "" {
-		p.t.Fatalf("asked with %v", q)
-	}
-	all := map[string]any{
-		"iss": p.URL, "aud": q.Get("client_id"), "nonce": q.Get("nonce"),
-		"iat": p.now().Unix(), "exp": p.now().Add(time.Minute).Unix(),
-	}
-	for k, v := range claims {
-		all[k] = v
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	code := rand.Text()
-	p.grants[code] = grant{all, q.Get("code_challenge"), q.Get("redirect_uri")}
-	return people.Return{State: q.Get("state"), Code: code, Issue: p.URL}
-}
-
-func (p *idp) token(w http.ResponseWriter, r *http.Request) {
-	id, secret, basic := r.BasicAuth()
-	if !basic {
-		id, secret = r.FormValue("client_id"), r.FormValue("client_secret")
-	}
-	if unescaped, err := url.QueryUnescape(secret); err == nil {
-		secret = unescaped
-	}
-	p.mu.Lock()
-	g, ok := p.grants[r.FormValue("code")]
-	delete(p.grants, r.FormValue("code"))
-	twist := p.twist
-	p.mu.Unlock()
-	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
-	if !ok || p.clients[id] != secret || g.challenge != base64.RawURLEncoding.EncodeToString(sum[:]) || g.redirect != r.FormValue("redirect_uri") {
-		w.WriteHeader(http.StatusBadRequest)
-		p.write(w, map[string]string{"error": "invalid_grant"})
-		return
-	}
-	if twist != nil {
-		twist(g.claims)
-	}
-	signed, err := jwt.Signed(p.signer).Claims(g.claims).Serialize()
-	if err != nil {
-		p.t.Error(err)
-	}
-	p.write(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": signed})
-}
 
 // office is a world with a provider.
 type office struct {
 	*world
-	*idp
+	*idp.Provider
 	*people.OIDC
 	ctx context.Context
 }
 
 func newOffice(t *testing.T, w *world, change func(*people.Provider)) *office {
 	t.Helper()
-	p := newIDP(t, w.now)
+	p := idp.New(t, w.now)
 	set := people.Provider{
-		Tenant: 1, Issuer: p.URL, ClientID: "afterbeep", ClientSecret: "client's secret", Redirect: "https://desk.example/sign-in/return",
+		Tenant: 1, Issuer: p.URL, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, Redirect: "https://desk.example/sign-in/return",
 		RoleClaim: "realm_access.roles", Roles: map[string]desk.Role{"desk-admin": desk.RoleAdministrator, "desk": desk.RoleAgent},
 		MatchEmail: true, Create: true,
 	}
@@ -155,15 +38,26 @@ func newOffice(t *testing.T, w *world, change func(*people.Provider)) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &office{world: w, idp: p, OIDC: o, ctx: oidc.ClientContext(t.Context(), p.Client())}
+	return &office{world: w, Provider: p, OIDC: o, ctx: oidc.ClientContext(t.Context(), p.Client())}
 }
 
-func claims(sub string, roles ...any) map[string]any {
-	return map[string]any{"sub": sub, "name": "Ann Miller", "preferred_username": "annm", "realm_access": map[string]any{"roles": roles}}
+// agree is what happens in the browser: somebody with these claims agrees, and is
+// sent back with a code.
+func (o *office) agree(to string, who idp.Claims) people.Return {
+	o.world.t.Helper()
+	back, err := o.Agree(to, who)
+	if err != nil {
+		o.world.t.Fatal(err)
+	}
+	return people.Return{State: back.Get("state"), Code: back.Get("code"), Issue: back.Get("iss")}
+}
+
+func claims(sub string, roles ...any) idp.Claims {
+	return idp.Claims{"sub": sub, "name": "Ann Miller", "preferred_username": "annm", "realm_access": map[string]any{"roles": roles}}
 }
 
 // enter signs somebody in by way of the provider.
-func (o *office) enter(c map[string]any) (people.SignedIn, error) {
+func (o *office) enter(c idp.Claims) (people.SignedIn, error) {
 	o.world.t.Helper()
 	to, cookie, err := o.Begin(o.ctx)
 	if err != nil {
@@ -280,25 +174,22 @@ func TestATokenThatIsNotForUsIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, twist := range map[string]func(map[string]any){
-			"another audience": func(c map[string]any) { c["aud"] = "somebody" }, "another issuer": func(c map[string]any) { c["iss"] = "https://evil.example" },
-			"another nonce": func(c map[string]any) { c["nonce"] = "x" }, "no nonce": func(c map[string]any) { delete(c, "nonce") },
-			"expired": func(c map[string]any) { c["exp"] = w.now().Add(-time.Minute).Unix() }, "nobody": func(c map[string]any) { c["sub"] = "" },
+		for name, twist := range map[string]func(idp.Claims){
+			"another audience": func(c idp.Claims) { c["aud"] = "somebody" }, "another issuer": func(c idp.Claims) { c["iss"] = "https://evil.example" },
+			"another nonce": func(c idp.Claims) { c["nonce"] = "x" }, "no nonce": func(c idp.Claims) { delete(c, "nonce") },
+			"expired": func(c idp.Claims) { c["exp"] = w.now().Add(-time.Minute).Unix() }, "nobody": func(c idp.Claims) { c["sub"] = "" },
 		} {
-			o.twist = twist
+			o.Twist = twist
 			if _, err := o.enter(claims("s1", "desk")); desk.KindOf(err) != desk.Unauthenticated {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		o.twist = nil
-		honest := o.signer
-		o.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: evil, KeyID: "k1"}}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		o.Twist = nil
+		honest := o.Signer
+		o.Signer = idp.NewSigner(t, evil)
 		_, err = o.enter(claims("s1", "desk"))
 		w.wantCode(err, "oidc_refused")
-		o.signer = honest
+		o.Signer = honest
 		if _, err := o.enter(claims("s1", "desk")); err != nil {
 			t.Fatal("the control: an honest token is refused:", err)
 		}
