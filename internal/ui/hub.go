@@ -31,7 +31,8 @@ type hub struct {
 type recent struct {
 	mu      sync.Mutex // held while reading: who asks meanwhile waits for that
 	begun   bool
-	last    int64 // the number of the last event that was read
+	head    int64 // how far the log went when it was looked at last
+	last    int64 // the number of the last event that was read; it may be beyond head
 	first   int64 // whoever has seen less than this must look at everything again
 	changes []change
 }
@@ -56,11 +57,12 @@ func (h *hub) since(ctx context.Context, tenant desk.TenantID, after int64) (cha
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	head := h.feed.Head(tenant)
-	if !r.begun || head < r.last {
+	if !r.begun || head < r.head { // a head that went back is another history
 		r.begun, r.changes = true, nil
 		r.last = max(0, min(after, head), head-kept)
 		r.first = r.last
 	}
+	r.head = head
 	for r.last < head {
 		before := r.last
 		if err := h.read(ctx, tenant, r); err != nil {
