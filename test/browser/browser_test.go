@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,26 +16,37 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/afterbeep/afterbeep/internal/people"
+	"github.com/afterbeep/afterbeep/test/rig"
 )
 
-// chromium starts one browser for a test; tabs are opened in it.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
+// chromium is the browser in which all tests open their tabs, each in a profile
+// of its own. The first who needs it starts it, and quit ends it.
+var chromium struct {
+	once sync.Once
+	ctx  context.Context
+	end  func()
+	err  error
+}
+
+func start() {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("chromium is not installed: apt-get install chromium")
+		chromium.err = err
+		return
 	}
 	o := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("hide-scrollbars", false))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), o...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
+		chromedp.Flag("hide-scrollbars", false), chromedp.Flag("ignore-certificate-errors", true)) // those of tests
+	all, end := chromedp.NewExecAllocator(context.Background(), o...)
+	ctx, quit := chromedp.NewContext(all)
+	chromium.ctx, chromium.end = ctx, func() { quit(); end() }
+	chromium.err = chromedp.Do(ctx)
+}
+
+func quit() {
+	if chromium.end != nil {
+		chromium.end()
 	}
-	return ctx
 }
 
 // tab is one page of a browser profile of its own.
@@ -58,9 +71,12 @@ var (
 	phoneNight = look{width: 390, height: 844, scale: 2, touch: true, dark: true}
 )
 
-func (w *world) tab(browser context.Context, login string, l look) *tab {
+func (w *world) tab(login string, l look) *tab {
 	w.t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	rig.Need(w.t, "chromium")
+	chromium.once.Do(start)
+	w.must(chromium.err)
+	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
 	w.t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	w.t.Cleanup(cancel)
@@ -68,7 +84,10 @@ func (w *world) tab(browser context.Context, login string, l look) *tab {
 	b.do(chromedp.Steps())
 	b.as(l)
 	if login != "" {
-		call(b, network.SetCookie, network.SetCookieParams{Name: people.SessionCookie, Value: w.session(login), URL: w.url})
+		secure := strings.HasPrefix(w.url, "https:")
+		call(b, network.SetCookie, network.SetCookieParams{
+			Name: people.CookieName(people.SessionCookie, secure), Value: w.session(login), URL: w.url, Path: "/", Secure: &secure,
+		})
 	}
 	call(b, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Shanghai"})
 	call(b, network.SetCookie, network.SetCookieParams{Name: "afterbeep-zone", Value: "Asia%2FShanghai", URL: w.url})

@@ -39,18 +39,19 @@ func (b *tab) until(what, script string) {
 
 func (w *world) thread(id desk.ID) desk.Thread {
 	w.t.Helper()
-	th, err := w.store.Thread(w.t.Context(), 1, id)
+	th, err := w.Store.Thread(w.t.Context(), 1, id)
 	w.must(err)
 	return th
 }
 
 const pane = `(document.querySelector("#thread article")?.innerText ?? "").replace(/[\u2068\u2069]/g, "")`
 
-func TestAnAgentsDayByKeyboardAlone(t *testing.T) {
-	w := newWorld(t)
+func TestAnAgentsDayByKeyboardAlone(t *testing.T) { each(t, anAgentsDay) }
+
+func anAgentsDay(t *testing.T, w *world) {
 	first := w.leave(website, "+44 20 7946 0958", "Emily Carter", "en_GB", "The charger is the wrong one.")
 	second := w.leave(wechat, "13866667777", "李伟", "zh_CN", "电饭煲加热不均匀")
-	b := w.tab(chromium(t), "", desktop)
+	b := w.tab("", desktop)
 	b.open("/")
 	b.until("the door is there", `location.pathname === "/sign-in" && document.activeElement.id === "login"`)
 	b.key("anna")
@@ -74,7 +75,7 @@ func TestAnAgentsDayByKeyboardAlone(t *testing.T) {
 	b.until("the number is masked", `!document.body.innerText.includes("7946")`)
 	b.key("s")
 	b.until("the number is shown", `document.getElementById("caller").innerText === "+44 20 7946 0958" && document.querySelector("#caller a").getAttribute("href") === "tel:+442079460958"`)
-	shown, err := w.store.Deeds(t.Context(), 1, desk.DeedQuery{Action: desk.NumberShown, Limit: 10})
+	shown, err := w.Store.Deeds(t.Context(), 1, desk.DeedQuery{Action: desk.NumberShown, Limit: 10})
 	w.must(err)
 	if len(shown) != 1 || shown[0].Object != "thread:"+first.String() || shown[0].Name != "Anna Keller" {
 		t.Fatalf("the audit log says %+v", shown)
@@ -128,11 +129,11 @@ func (w *world) dayGoesOn(b *tab, second desk.ID) {
 	b.until("search has the focus", `document.activeElement.id === "q"`)
 }
 
-func TestTwoWhoWantOneThreadAndTheSecondIsToldWhoWon(t *testing.T) {
-	w := newWorld(t)
+func TestTwoWhoWantOneThreadAndTheSecondIsToldWhoWon(t *testing.T) { each(t, twoWhoWantOneThread) }
+
+func twoWhoWantOneThread(t *testing.T, w *world) {
 	id := w.leave(website, "+44 20 7946 0958", "Emily Carter", "en_GB", "The charger is the wrong one.")
-	browser := chromium(t)
-	anna, sofia, bo := w.tab(browser, "anna", desktop), w.tab(browser, "sofia", desktop), w.tab(browser, "bo", desktop)
+	anna, sofia, bo := w.tab("anna", desktop), w.tab("sofia", desktop), w.tab("bo", desktop)
 	for _, b := range []*tab{anna, bo} {
 		b.open("/thread/" + id.String() + "?view=unclaimed")
 	}
@@ -160,7 +161,7 @@ func TestTwoWhoWantOneThreadAndTheSecondIsToldWhoWon(t *testing.T) {
 func TestWhatArrivesWaitsAboveAndTheFocusStays(t *testing.T) {
 	w := newWorld(t)
 	first := w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", "first")
-	b := w.tab(chromium(t), "anna", desktop)
+	b := w.tab("anna", desktop)
 	b.open("/?view=unclaimed")
 	b.key("j")
 	b.until("the row has the focus", `document.activeElement.closest("li")?.dataset.id === "`+first.String()+`"`)
@@ -177,10 +178,11 @@ func TestWhatArrivesWaitsAboveAndTheFocusStays(t *testing.T) {
 	b.until("now it is there", `document.querySelectorAll("#threads .row").length === 2 && document.getElementById("fresh").hidden`)
 }
 
-func TestALineThatIsCutSaysSoAndCatchesUp(t *testing.T) {
-	w := newWorld(t)
+func TestALineThatIsCutSaysSoAndCatchesUp(t *testing.T) { each(t, aLineThatIsCut) }
+
+func aLineThatIsCut(t *testing.T, w *world) {
 	id := w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", "first")
-	b := w.tab(chromium(t), "sofia", desktop)
+	b := w.tab("sofia", desktop)
 	b.open("/?view=all")
 	b.until("the row is there", `document.querySelectorAll("#threads .row").length === 1`)
 	_, err := w.desk.Claim(t.Context(), w.actor("anna"), id, 0)
@@ -252,11 +254,12 @@ func TestEverythingWorksWithoutScripts(t *testing.T) {
 	}
 }
 
-func TestASearchIsAnAddressToSendToAColleague(t *testing.T) {
-	w := newWorld(t)
+func TestASearchIsAnAddressToSendToAColleague(t *testing.T) { each(t, aSearch) }
+
+func aSearch(t *testing.T, w *world) {
 	w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", "The charger is the wrong one.")
 	w.leave(wechat, "13866667777", "李伟", "zh_CN", "我上周买的电饭煲加热不均匀")
-	b := w.tab(chromium(t), "sofia", desktop)
+	b := w.tab("sofia", desktop)
 	b.open("/")
 	for words, want := range map[string]string{"charger": "charger", "电饭": "电饭煲", "7777": "电饭煲", "+44 (20) 7946-0958": "charger"} {
 		b.key("/")

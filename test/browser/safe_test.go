@@ -58,7 +58,7 @@ func TestWhatStrangersWroteIsText(t *testing.T) {
 		w.must(err)
 		return counts[desk.ViewAll] == len(all)
 	})
-	b := w.tab(chromium(t), "sofia", desktop)
+	b := w.tab("sofia", desktop)
 	dialogs, foreign := w.watch(b)
 	w.control(b, dialogs, foreign)
 	b.open("/?view=all")
@@ -143,7 +143,6 @@ func (b *tab) accessible(name string) {
 func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 	w := newWorld(t)
 	ids := w.used()
-	browser := chromium(t)
 	thread := "/thread/" + ids[6].String() + "?view=all"
 	pages := map[string][]string{
 		"": {"/sign-in"},
@@ -159,7 +158,7 @@ func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 			if login != "" {
 				w.speak(login, locale)
 			}
-			b := w.tab(browser, login, desktop)
+			b := w.tab(login, desktop)
 			for _, path := range paths {
 				if login == "" {
 					path += "?lang=" + locale
@@ -180,7 +179,7 @@ func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 
 func TestAxeFindsWhatIsWrong(t *testing.T) {
 	w := newWorld(t)
-	b := w.tab(chromium(t), "", desktop)
+	b := w.tab("", desktop)
 	b.open("/sign-in")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("label").remove()`), chromedp.Evaluate[chromedp.Void](axe))
 	if n := ask[int](b, `axe.run().then(r => r.violations.length)`); n == 0 {
@@ -198,7 +197,7 @@ func TestTheFirstLoadIsLightAndNothingShifts(t *testing.T) {
 		w.must(err)
 		return counts[desk.ViewAll] == 60
 	})
-	b := w.tab(chromium(t), "anna", phone)
+	b := w.tab("anna", phone)
 	var bytes atomic.Int64
 	call(b, network.Enable, network.EnableParams{})
 	w.must(chromedp.Listen(b.ctx, func(ev any) {

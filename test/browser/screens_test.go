@@ -44,8 +44,7 @@ func (w *world) used() (ids []desk.ID) {
 
 func TestScreensArePicturesToLookAt(t *testing.T) {
 	w := newWorld(t)
-	browser := chromium(t)
-	empty := w.tab(browser, "admin", desktop)
+	empty := w.tab("admin", desktop)
 	empty.open("/")
 	empty.shoot("empty")
 	ids := w.used()
@@ -77,7 +76,7 @@ func TestScreensArePicturesToLookAt(t *testing.T) {
 		"audit":               {"audit", "/settings/audit", desktop},
 		"missing-light":       {"anna", "/thread/1", desktop},
 	} {
-		b := w.tab(browser, c.login, c.look)
+		b := w.tab(c.login, c.look)
 		b.open(c.path)
 		b.shoot(name)
 	}

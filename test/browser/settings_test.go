@@ -86,7 +86,7 @@ func TestAnAdministratorRunsThePlace(t *testing.T) {
 	if status, _ := w.visitor("").get(link); status != 404 {
 		t.Errorf("the link serves twice: %d", status)
 	}
-	made, err := w.store.Person(t.Context(), 1, desk.Whom{Login: "lin@example.com"})
+	made, err := w.Store.Person(t.Context(), 1, desk.Whom{Login: "lin@example.com"})
 	w.must(err)
 	one := "/settings/people/" + made.ID.String()
 	admin.expect(one, url.Values{"name": {"Lin Y."}, "login": {made.Login}, "role": {"supervisor"}, "locale": {"zh_CN"}}, 200, "Saved.")
@@ -97,7 +97,7 @@ func TestAnAdministratorRunsThePlace(t *testing.T) {
 	}
 	admin.expect("/settings/people/"+w.people["admin"].ID.String()+"/disable", url.Values{}, 409, "only administrator")
 	w.runsChannelsAndKeys(admin)
-	found, err := w.store.Deeds(t.Context(), 1, desk.DeedQuery{Limit: 100})
+	found, err := w.Store.Deeds(t.Context(), 1, desk.DeedQuery{Limit: 100})
 	w.must(err)
 	done := map[string]int{}
 	for _, d := range found {
@@ -116,7 +116,7 @@ func (w *world) runsChannelsAndKeys(admin visitor) {
 	channel := url.Values{"name": {"Shop"}, "locale": {"en_GB"}, "region": {"gb"}, "limit": {"2000"}, "allocation": {"auto"}, "target": {"45"}, "origins": {"https://a.example\nhttps://b.example"}}
 	text := admin.expect("/settings/channels", channel, 200, "Saved.")
 	id := find(t, text, `/settings/channels/(\d{18})"`)
-	all, err := w.store.Channels(t.Context(), 1)
+	all, err := w.Store.Channels(t.Context(), 1)
 	w.must(err)
 	for _, c := range all {
 		if c.ID.String() == id && (c.Region != "GB" || c.Allocation != desk.AllocAuto || c.Target != 45*time.Minute || len(c.Origins) != 2) {
@@ -138,7 +138,7 @@ func (w *world) runsChannelsAndKeys(admin visitor) {
 	admin.expect("/settings/apps/disable", url.Values{"name": {"Shop"}}, 200, "disabled")
 	text = admin.expect("/settings/keys", url.Values{"name": {"crm"}, "scope": {"threads.see", "messages.write"}}, 201, "not shown again")
 	key := find(t, text, `Secret <code class="secret">([^<]+)<`)
-	if a, err := w.keys.Check(t.Context(), key, ""); err != nil || !a.May(desk.MessagesWrite) {
+	if a, err := w.Keys().Check(t.Context(), key, ""); err != nil || !a.May(desk.MessagesWrite) {
 		t.Errorf("the key: %v", err)
 	}
 	admin.expect("/settings/keys", url.Values{"name": {"bad"}, "scope": {"everything"}}, 422, "scope")
@@ -176,7 +176,7 @@ func TestOnesOwnAccountIsOnesOwn(t *testing.T) {
 
 func TestTheFirstAccountIsMadeBehindAOneTimeLink(t *testing.T) {
 	w := newWorld(t)
-	second, err := w.store.AddTenant(t.Context(), "second")
+	second, err := w.Store.AddTenant(t.Context(), "second")
 	w.must(err)
 	token, err := w.staff.SetUp(t.Context(), second.ID)
 	w.must(err)
