@@ -61,7 +61,7 @@ func (k *Keeper) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Run follows the source until ctx ends: a change is in force within half a
+// Run follows the source until ctx ends: a change is in force within a
 // second, and keys are turned when they are a day old. It returns nil.
 func (k *Keeper) Run(ctx context.Context) error {
 	tick := time.NewTicker(Poll)

@@ -47,7 +47,7 @@ const (
 	KeyLead     = 2 * time.Second  // other nodes learn of a key this long before it seals
 	KeyGrace    = 2 * time.Hour    // a key opens this long after its successor is active: twice the longest token
 	MaxSkew     = time.Minute      // a token from further in the future is refused
-	Poll        = 500 * time.Millisecond
+	Poll        = time.Second      // how often the source is asked whether it changed
 )
 
 // Settings of a Keeper. The zero value of each means its default.

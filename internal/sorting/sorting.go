@@ -41,6 +41,8 @@ type Slice interface {
 type Store interface {
 	// Buckets are the parts of the journal: those that this node writes to, and all.
 	Buckets() (own, all []int)
+	// UsedBuckets are those with something in them, in one cheap query.
+	UsedBuckets(ctx context.Context) ([]int, error)
 	// Oldest reads the oldest rows of a bucket, until they hold so many messages;
 	// they stay there.
 	Oldest(ctx context.Context, bucket, messages int) ([]desk.Row, error)
@@ -109,12 +111,24 @@ func (s *Sorter) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
-			_, buckets = s.store.Buckets()
+			buckets = s.used(ctx)
 		case <-s.wake:
 			buckets, _ = s.store.Buckets()
 			pause(ctx, gather)
 		}
 	}
+}
+
+// used are the buckets with something in them, this node's first: an idle node
+// is to ask one question, not one a bucket. When it is not answered, drain meets
+// the same trouble, and says so.
+func (s *Sorter) used(ctx context.Context) []int {
+	own, all := s.store.Buckets()
+	used, err := s.store.UsedBuckets(ctx)
+	if err != nil {
+		return own
+	}
+	return slices.DeleteFunc(all, func(b int) bool { return !slices.Contains(used, b) })
 }
 
 // drain sorts slice after slice until the bucket is empty.

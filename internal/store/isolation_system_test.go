@@ -105,7 +105,7 @@ func systemScenes() []scene {
 func elsewhere() map[string]string {
 	return map[string]string{
 		"Store.Close": "ends it", "Store.Run": "the engine's housekeeping", "Store.Settle": "in memory", "Store.Engine": "a name",
-		"Store.Buckets": "in memory", "Store.TableIndex": "makes an index, which the scenes search", "Store.Migrate": "the schema",
+		"Store.Buckets": "in memory", "Store.UsedBuckets": "numbers, which are nobody's", "Store.TableIndex": "makes an index, which the scenes search", "Store.Migrate": "the schema",
 		"Store.Known": "the schema", "Store.Schema": "the schema", "Store.Compatible": "the schema", "Store.Grant": "the schema",
 		"Store.Standbys": "the server", "Store.Nodes": "servers", "Store.Join": "servers", "Store.Stay": "servers", "Store.Leave": "servers",
 	}

@@ -267,16 +267,17 @@ func (s *Store) eachJournalRow(ctx context.Context, q desk.Query, do func(*store
 	if s.traits.Buckets > 1 {
 		slack = desk.Span(overlap)
 	}
-	used, err := s.usedBuckets(ctx)
+	used, err := s.UsedBuckets(ctx)
 	for i := 0; i < len(used) && err == nil; i++ {
 		err = s.eachRowOf(ctx, used[i], q, slack, do)
 	}
 	return err
 }
 
-// usedBuckets are those with something in them: none, as a rule. They are found
-// one after the other along the key, in one statement.
-func (s *Store) usedBuckets(ctx context.Context) ([]int, error) {
+// UsedBuckets are those with something in them: none, as a rule. They are found
+// one after the other along the key, in one statement. Where there is but one,
+// nothing is asked.
+func (s *Store) UsedBuckets(ctx context.Context) ([]int, error) {
 	if s.traits.Buckets == 1 {
 		return []int{0}, nil
 	}
