@@ -110,6 +110,7 @@ type estate struct {
 	w       *world
 	tenant  desk.TenantID
 	channel desk.ChannelID
+	letters string // the key with which messages are left; "" before the first
 	n       int
 	kept    map[string]string // what nobody changes can be asked for again
 }
@@ -177,10 +178,10 @@ const canary = "zqxjkvbw"
 // has not come to.
 func (w *world) others() *estate {
 	w.t.Helper()
-	second, err := w.store.AddTenant(w.t.Context(), "second")
+	second, err := w.Store.AddTenant(w.t.Context(), "second")
 	w.must(err)
 	e := &estate{w: w, tenant: second.ID, channel: 202611230000000099, kept: map[string]string{}}
-	w.must(w.store.AddChannel(w.t.Context(), desk.Channel{
+	w.must(w.Store.AddChannel(w.t.Context(), desk.Channel{
 		Tenant: e.tenant, ID: e.channel, Name: canary, Locale: "en", Region: "GB", TextLimit: 4000, CreatedAt: time.Now(),
 	}))
 	for range 60 {
@@ -211,7 +212,7 @@ func (e *estate) person() string {
 
 func (e *estate) key() string {
 	e.w.t.Helper()
-	k, _, err := e.w.keys.Create(e.w.t.Context(), e.by(), e.fresh(), []desk.Permission{desk.ThreadsSee})
+	k, _, err := e.w.Keys().Create(e.w.t.Context(), e.by(), e.fresh(), []desk.Permission{desk.ThreadsSee})
 	e.w.must(err)
 	return fmt.Sprint(k.ID)
 }
@@ -220,21 +221,23 @@ func (e *estate) app() string {
 	e.w.t.Helper()
 	name := e.fresh()
 	w := e.w
-	w.must(w.store.AddApp(w.t.Context(), desk.App{Tenant: e.tenant, Key: desk.AppKey(fmt.Sprintf("%032x", e.n+int(e.tenant)<<20)), Name: name, SecretHash: make([]byte, 32), CreatedAt: time.Now()}))
+	w.must(w.Store.AddApp(w.t.Context(), desk.App{Tenant: e.tenant, Key: desk.AppKey(fmt.Sprintf("%032x", e.n+int(e.tenant)<<20)), Name: name, SecretHash: make([]byte, 32), CreatedAt: time.Now()}))
 	return name
 }
 
 func (e *estate) thread() string {
 	e.w.t.Helper()
-	got, err := e.w.intake.Take(e.w.t.Context(), &desk.Message{
-		Tenant: e.tenant, Channel: e.channel, App: "app", CallID: "c", Caller: "1380000" + fmt.Sprintf("%04d", e.n), Text: e.fresh(), Locale: "en",
-	}, 4000, "")
-	e.w.must(err)
+	if e.letters == "" {
+		var err error
+		_, e.letters, err = e.w.Keys().Create(e.w.t.Context(), e.by(), e.fresh(), []desk.Permission{desk.MessagesWrite})
+		e.w.must(err)
+	}
+	id := e.w.post(e.letters, e.channel, map[string]string{"call_id": "c", "caller": fmt.Sprintf("1380000%04d", e.n), "text": e.fresh(), "locale": "en"})
 	e.w.soon("the message is sorted", func() bool {
-		_, err := e.w.store.Thread(e.w.t.Context(), e.tenant, got.ID)
+		_, err := e.w.Store.Thread(e.w.t.Context(), e.tenant, id)
 		return err == nil
 	})
-	return got.ID.String()
+	return id.String()
 }
 
 // session is another session of that person, or of somebody of the other tenant.
@@ -246,11 +249,11 @@ func (e *estate) session(login string) string {
 	} else {
 		who = 1
 		id := fmt.Appendf(nil, "%-32s", e.fresh())
-		e.w.must(e.w.store.Staff(e.w.t.Context(), e.tenant, func(s *store.Staff) error {
+		e.w.must(e.w.Store.Staff(e.w.t.Context(), e.tenant, func(s *store.Staff) error {
 			return s.Begin(e.w.t.Context(), desk.Session{Tenant: e.tenant, ID: id, Person: who, CreatedAt: time.Now(), SeenAt: time.Now(), Until: time.Now().Add(time.Hour), Epoch: 1})
 		}))
 	}
-	all, err := e.w.store.Sessions(e.w.t.Context(), e.tenant, who)
+	all, err := e.w.Store.Sessions(e.w.t.Context(), e.tenant, who)
 	e.w.must(err)
 	return hex.EncodeToString(all[0].ID) // the newest
 }
@@ -344,17 +347,17 @@ func (e *estate) state() string {
 		w.must(err)
 		fmt.Fprintf(&b, "%+v\n", all)
 	}
-	everyone, err := w.store.People(ctx, e.tenant)
+	everyone, err := w.Store.People(ctx, e.tenant)
 	for i := range everyone {
 		everyone[i].PresentUntil = time.Time{}
 	}
 	add(everyone, err)
-	add(w.store.Channels(ctx, e.tenant))
-	add(w.store.Apps(ctx, e.tenant))
-	add(w.store.APIKeys(ctx, e.tenant))
-	add(w.store.Threads(ctx, e.tenant, desk.Query{Limit: 1000}))
-	add(w.store.Events(ctx, e.tenant, 0, 10000))
-	add(w.store.Deeds(ctx, e.tenant, desk.DeedQuery{Limit: 1}))
+	add(w.Store.Channels(ctx, e.tenant))
+	add(w.Store.Apps(ctx, e.tenant))
+	add(w.Store.APIKeys(ctx, e.tenant))
+	add(w.Store.Threads(ctx, e.tenant, desk.Query{Limit: 1000}))
+	add(w.Store.Events(ctx, e.tenant, 0, 10000))
+	add(w.Store.Deeds(ctx, e.tenant, desk.DeedQuery{Limit: 1}))
 	return b.String()
 }
 
@@ -392,7 +395,7 @@ func TestAnotherTenantsThingsInFormsAndFiltersAreNotThere(t *testing.T) {
 	if theirs.state() != wanted {
 		t.Error("something of the other tenant's has changed")
 	}
-	all, err := w.store.People(t.Context(), 1)
+	all, err := w.Store.People(t.Context(), 1)
 	w.must(err)
 	for _, p := range all {
 		if slices.Contains(p.Channels, theirs.channel) {

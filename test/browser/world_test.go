@@ -171,14 +171,20 @@ func (w *world) put(channel desk.ChannelID, caller, name, text string) desk.ID {
 func (w *world) take(channel desk.ChannelID, caller, name, locale, text string) desk.ID {
 	w.t.Helper()
 	w.nextMsg++
-	letter, err := json.Marshal(map[string]string{
+	return w.post(w.key, channel, map[string]string{
 		"caller": caller, "text": text, "call_id": fmt.Sprintf("call-%d", w.nextMsg),
 		"user_id": fmt.Sprintf("u%d", w.nextMsg), "user_name": name, "locale": locale,
 	})
+}
+
+// post leaves a message with a key of its tenant.
+func (w *world) post(key string, channel desk.ChannelID, message map[string]string) desk.ID {
+	w.t.Helper()
+	letter, err := json.Marshal(message)
 	w.must(err)
 	r, err := http.NewRequest(http.MethodPost, w.url+"/v1/channels/"+channel.String()+"/messages", bytes.NewReader(letter))
 	w.must(err)
-	r.Header.Set("Authorization", "Bearer "+w.key)
+	r.Header.Set("Authorization", "Bearer "+key)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	w.must(err)
