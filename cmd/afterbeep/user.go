@@ -50,6 +50,15 @@ func userOf(p desk.Person) userRow {
 	return row
 }
 
+// channelsOf names the channels that a person is limited to.
+func channelsOf(p desk.Person, name func(desk.ChannelID) string) string {
+	names := make([]string, len(p.Channels))
+	for i, ch := range p.Channels {
+		names[i] = name(ch)
+	}
+	return strings.Join(names, ", ")
+}
+
 // linkLife is how long a one-time link serves.
 const linkLife = 24 * time.Hour
 
@@ -167,11 +176,15 @@ func (c *cli) userList() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				name, err := channelNames(ctx, a, t)
+				if err != nil {
+					return err
+				}
 				return list(c, all, []column[desk.Person]{
 					{"LOGIN", 40, func(p desk.Person) string { return p.Login }},
 					{"NAME", 30, func(p desk.Person) string { return p.Name }},
 					{"ROLE", 0, func(p desk.Person) string { return string(p.Role) }},
-					{"CHANNELS", 60, func(p desk.Person) string { return strings.Join(userOf(p).Channels, " ") }},
+					{"CHANNELS", 60, func(p desk.Person) string { return channelsOf(p, name) }},
 					{"2ND FACTOR", 0, func(p desk.Person) string { return yes(p.TOTP != nil) }},
 					{"DISABLED", 0, func(p desk.Person) string { return yes(p.Disabled) }},
 					{"LAST SIGN-IN", 0, func(p desk.Person) string { return local(p.SeenAt) }},

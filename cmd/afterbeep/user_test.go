@@ -19,7 +19,7 @@ func TestSomebodyIsLetInWithALinkThatIsShownOnce(t *testing.T) {
 	if listing := s.must("user", "list", "--json"); strings.Contains(listing, "link") || strings.Contains(listing, "argon2") {
 		t.Errorf("the listing tells too much: %s", listing)
 	}
-	if table := s.must("user", "list"); !strings.Contains(table, "ann@example.com") {
+	if table := s.must("user", "list"); !strings.Contains(table, "ann@example.com") || !strings.Contains(table, "Website") {
 		t.Error(table)
 	}
 	s.fails(exitError, []string{"ann@example.com", "already"}, "user", "create", "--login", "ann@example.com", "--name", "Ann")
