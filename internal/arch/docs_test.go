@@ -89,3 +89,28 @@ func TestEveryRoomIsInTheTableOfContributing(t *testing.T) {
 		}
 	}
 }
+
+var requirement = regexp.MustCompile(`(?m)^\t(\S+) v(\S+)$`) // a direct one: the others have a remark behind them
+
+// A dependency comes with its row, and an upgrade changes it.
+func TestEveryLibraryIsInItsDecisionWithItsVersion(t *testing.T) {
+	mod, err := os.ReadFile(root + "/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(root + "/docs/decisions/0010-libraries.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := requirement.FindAllStringSubmatch(string(mod), -1)
+	if len(found) < 20 {
+		t.Fatalf("go.mod has %d direct requirements?", len(found))
+	}
+	for _, m := range found {
+		name, version := strings.TrimPrefix(m[1], "github.com/"), m[2]
+		row := regexp.MustCompile("(?m)^\\|[^|]*`" + regexp.QuoteMeta(name) + "`[^|]*\\|[^|]*\\b" + regexp.QuoteMeta(version) + "\\b")
+		if !row.Match(page) {
+			t.Errorf("docs/decisions/0010-libraries.md has no row for %s %s", name, version)
+		}
+	}
+}
