@@ -55,8 +55,20 @@ func TestTheTableAnswersAsIfItWereAlone(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	for _, c := range [][2]string{
-		{"POST", "/"}, {"GET", "/base/call"}, {"POST", "/base/call"}, {"DELETE", "/base/call"}, {"GET", "//"}, {"GET", "/./"}, {"GET", "/thread/"},
-		{"GET", "/thread/1/"}, {"GET", "//thread/1"}, {"GET", "/thread/%31"}, {"GET", "/thread/../"}, {"GET", "/nothing"}, {"PUT", "/thread/1"}, {"GET", "/thread/1/2"},
+		{"POST", "/"},
+		{"GET", "/base/call"},
+		{"POST", "/base/call"},
+		{"DELETE", "/base/call"},
+		{"GET", "//"},
+		{"GET", "/./"},
+		{"GET", "/thread/"},
+		{"GET", "/thread/1/"},
+		{"GET", "//thread/1"},
+		{"GET", "/thread/%31"},
+		{"GET", "/thread/../"},
+		{"GET", "/nothing"},
+		{"PUT", "/thread/1"},
+		{"GET", "/thread/1/2"},
 	} {
 		wantCode, want := ask(alone, c[0], c[1])
 		if code, got := ask(both, c[0], c[1]); code != wantCode || got != want {
@@ -76,8 +88,15 @@ func TestAPageTrustsNothingThatIsNotOurs(t *testing.T) {
 		header, value string
 		want          int
 	}{
-		{"Sec-Fetch-Site", "cross-site", 403}, {"Sec-Fetch-Site", "same-site", 403}, {"Sec-Fetch-Site", "same-origin", 200}, {"Sec-Fetch-Site", "none", 200},
-		{"Origin", "https://evil.example", 403}, {"Origin", "null", 403}, {"Origin", "http://x", 200}, {"Origin", "https://desk.example", 200}, {"", "", 200},
+		{"Sec-Fetch-Site", "cross-site", 403},
+		{"Sec-Fetch-Site", "same-site", 403},
+		{"Sec-Fetch-Site", "same-origin", 200},
+		{"Sec-Fetch-Site", "none", 200},
+		{"Origin", "https://evil.example", 403},
+		{"Origin", "null", 403},
+		{"Origin", "http://x", 200},
+		{"Origin", "https://desk.example", 200},
+		{"", "", 200},
 	} {
 		r := httptest.NewRequest("POST", "http://x/act", strings.NewReader("text=a"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
