@@ -106,10 +106,7 @@ func (v *visit) render(status int, page, part string, data any) error {
 	h := v.W.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Vary", "HX-Request, HX-Target, Cookie, Accept-Language")
-	v.W.WriteHeader(status)
-	if v.R.Method != http.MethodHead {
-		_, _ = v.W.Write(b) // a browser that has gone away is told nothing
-	}
+	v.Body(status, b)
 	return nil
 }
 

@@ -112,7 +112,7 @@ func (f *Files) serve(v *Visit) error {
 	h.Set("Content-Type", found.kind)
 	h.Set("Vary", "Accept-Encoding")
 	body := found.plain
-	if found.gzip != nil && strings.Contains(v.R.Header.Get("Accept-Encoding"), "gzip") {
+	if found.gzip != nil && gzips(v.R) {
 		body = found.gzip
 		h.Set("Content-Encoding", "gzip")
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
@@ -40,6 +41,7 @@ type Pages struct {
 	set   PagesSettings
 	mux   *http.ServeMux
 	cross *http.CrossOriginProtection
+	zips  sync.Pool // of *gzip.Writer
 }
 
 // NewPages makes the surface of the pages. An origin that is none is an error.

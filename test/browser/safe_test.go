@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -185,40 +184,4 @@ func TestAxeFindsWhatIsWrong(t *testing.T) {
 	if n := ask[int](b, `axe.run().then(r => r.violations.length)`); n == 0 {
 		t.Error("a field without a label passes")
 	}
-}
-
-func TestTheFirstLoadIsLightAndNothingShifts(t *testing.T) {
-	w := newWorld(t)
-	for i := range 60 {
-		w.put(website, fmt.Sprintf("+4420794%05d", i), "somebody", "Please call me back about the order that I sent in yesterday; it is the one with the charger.")
-	}
-	w.soon("all are sorted", func() bool {
-		counts, err := w.desk.Counts(t.Context(), w.actor("anna"))
-		w.must(err)
-		return counts[desk.ViewAll] == 60
-	})
-	b := w.tab("anna", phone)
-	var bytes atomic.Int64
-	call(b, network.Enable, network.EnableParams{})
-	w.must(chromedp.Listen(b.ctx, func(ev any) {
-		if e, ok := ev.(*network.EventLoadingFinished); ok {
-			bytes.Add(int64(e.EncodedDataLength))
-		}
-	}))
-	b.do(chromedp.Navigate(w.url + "/"))
-	b.until("the scripts run", scripted)
-	shift := ask[float64](b, `new Promise(done => { let sum = 0; new PerformanceObserver(l => { for (const e of l.getEntries()) sum += e.value }).observe({type: "layout-shift", buffered: true}); setTimeout(() => done(sum), 500) })`)
-	t.Logf("the first load is %d bytes; layout shift %v", bytes.Load(), shift)
-	if bytes.Load() > 100<<10 || bytes.Load() == 0 {
-		t.Errorf("the first load is %d bytes", bytes.Load())
-	}
-	if shift != 0 {
-		t.Errorf("the layout shifts by %v", shift)
-	}
-	r, err := http.Get(w.url + ask[string](b, `new URL(document.querySelector("link[rel=stylesheet]").href).pathname`))
-	w.must(err)
-	if got := r.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
-		t.Errorf("static files are kept %q", got)
-	}
-	_ = r.Body.Close()
 }
