@@ -18,6 +18,7 @@ import (
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/handling"
 	"github.com/afterbeep/afterbeep/internal/people"
+	"github.com/afterbeep/afterbeep/internal/store/sqlite"
 	"github.com/afterbeep/afterbeep/test/idp"
 	"github.com/afterbeep/afterbeep/test/postgres"
 	"github.com/afterbeep/afterbeep/test/rig"
@@ -43,6 +44,8 @@ type world struct {
 
 	t       *testing.T
 	set     config.Settings
+	driver  string // how a test reaches what is stored behind everybody's back
+	source  string
 	desk    *handling.Desk
 	staff   *people.People
 	people  map[string]desk.Person
@@ -55,14 +58,18 @@ type world struct {
 // engine says where a world keeps its store.
 type engine struct {
 	name  string
-	store func(t *testing.T, s *config.Settings)
+	store func(t *testing.T, s *config.Settings) (driver, source string)
 }
 
 var engines = []engine{
-	{"SQLite", func(t *testing.T, s *config.Settings) { s.Data = filepath.Join(t.TempDir(), "data") }},
-	{"PostgreSQL", func(t *testing.T, s *config.Settings) {
+	{"SQLite", func(t *testing.T, s *config.Settings) (driver, source string) {
+		s.Data = filepath.Join(t.TempDir(), "data")
+		return "sqlite", "file:" + filepath.Join(s.Data, sqlite.File) + "?_pragma=busy_timeout(5000)"
+	}},
+	{"PostgreSQL", func(t *testing.T, s *config.Settings) (driver, source string) {
 		db := postgres.Shared(t).Database(t)
 		s.Database, s.MigrateDatabase = db.App, db.Owner
+		return "pgx", db.Super
 	}},
 }
 
@@ -82,8 +89,8 @@ func newWorldOn(t *testing.T, e engine, changes ...func(*config.Settings)) *worl
 	t.Helper()
 	s := config.Defaults()
 	s.Listen, s.OpsListen = "127.0.0.1:0", "127.0.0.1:0"
-	e.store(t, &s)
 	w := &world{t: t, people: map[string]desk.Person{}, line: newLine(t)}
+	w.driver, w.source = e.store(t, &s)
 	w.url = "http://" + w.line.addr()
 	if len(changes) > 0 {
 		w.url = encrypted(t, w.line.addr())
