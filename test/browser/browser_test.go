@@ -60,6 +60,7 @@ type tab struct {
 type look struct {
 	width, height int64
 	dark, touch   bool
+	mirrored      bool // as for a language that is written from the right
 	scale         float64
 }
 
@@ -68,6 +69,9 @@ var (
 	night   = look{width: 1440, height: 900, scale: 1, dark: true}
 	phone   = look{width: 390, height: 844, scale: 2, touch: true}
 
+	zoomed     = look{width: 720, height: 450, scale: 2}              // a desktop at 200 %
+	narrow     = look{width: 320, height: 640, scale: 2, touch: true} // 400 % of 1280, as WCAG 1.4.10 has it
+	mirrored   = look{width: 1440, height: 900, scale: 1, mirrored: true}
 	phoneNight = look{width: 390, height: 844, scale: 2, touch: true, dark: true}
 )
 
@@ -112,7 +116,7 @@ func call[P, R any](b *tab, cmd cdp.Command[P, R], params P) R {
 	return r
 }
 
-// as changes how the tab shows pages.
+// as changes how the tab shows pages, and the page that it is at.
 func (b *tab) as(l look) {
 	b.t.Helper()
 	scheme := "light"
@@ -125,6 +129,8 @@ func (b *tab) as(l look) {
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
+	dir := map[bool]string{true: "rtl", false: "ltr"}[l.mirrored]
+	b.do(chromedp.Evaluate[chromedp.Void](`if (document.documentElement) document.documentElement.dir = "` + dir + `"`))
 }
 
 func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {

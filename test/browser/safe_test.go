@@ -163,15 +163,47 @@ func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 					path += "?lang=" + locale
 				}
 				b.open(path)
+				for _, l := range []look{mirrored, zoomed, narrow} {
+					b.fits(path+" "+locale, l)
+				}
 				for theme, l := range map[string]look{"light": desktop, "dark": night, "phone": phone} {
-					b.as(l)
-					if over := ask[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-						t.Errorf("%s %s %s is %d pixels too wide", path, locale, theme, over)
-					}
+					b.fits(path+" "+locale, l)
 					b.accessible(login + " " + path + " " + locale + " " + theme)
 				}
 				b.as(desktop)
 			}
+		}
+	}
+}
+
+// fits fails when a page must be pushed from side to side, or scrolls beside
+// what scrolls in it.
+func (b *tab) fits(page string, l look) {
+	b.t.Helper()
+	b.as(l)
+	// Not innerWidth: on a telephone that grows with what is too wide.
+	if over := ask[int](b, `document.documentElement.scrollWidth`) - int(l.width); over > 0 {
+		b.t.Errorf("%s is %d pixels too wide for %+v", page, over, l)
+	}
+	if ask[bool](b, `[...document.querySelectorAll(".sheet, .pane")].some(e => getComputedStyle(e).overflowY === "auto") && document.documentElement.scrollHeight > innerHeight`) {
+		b.t.Errorf("%s scrolls twice for %+v", page, l)
+	}
+}
+
+func TestTheFirstWordsOfAMessageAreShownInWhicheverDirectionItIsWritten(t *testing.T) {
+	w := newWorld(t)
+	w.leave(website, "+1 212 736 5000", "سارة", "ar_EG", strings.Repeat("مرحبا، أريد تغيير عنوان التسليم ", 5))
+	w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", strings.Repeat("The charger is the wrong one. ", 5))
+	b := w.tab("sofia", desktop)
+	b.open("/?view=all")
+	for _, l := range []look{desktop, mirrored, phone} {
+		b.as(l)
+		if cut := ask[string](b, `[...document.querySelectorAll("#threads .excerpt")].filter(e => {
+			const text = document.createTreeWalker(e, NodeFilter.SHOW_TEXT).nextNode(), first = document.createRange();
+			first.setStart(text, 0); first.setEnd(text, 1);
+			const at = first.getBoundingClientRect(), box = e.getBoundingClientRect();
+			return at.left < box.left - 1 || at.right > box.right + 1 }).map(e => e.innerText).join("|")`); cut != "" {
+			t.Errorf("%+v: the beginning is cut off: %s", l, cut)
 		}
 	}
 }

@@ -52,6 +52,15 @@ func TestScreensArePicturesToLookAt(t *testing.T) {
 		login, path string
 		look
 	}{
+		"inbox-zh":            {"bo", "/?view=all", desktop},
+		"inbox-zoom-200":      {"sofia", "/?view=all", zoomed},
+		"inbox-rtl":           {"sofia", "/?view=all", mirrored},
+		"thread-rtl":          {"sofia", "/thread/" + ids[0].String() + "?view=all", mirrored},
+		"thread-rtl-phone":    {"anna", "/thread/" + ids[6].String() + "?view=all", look{width: 390, height: 844, scale: 2, touch: true, mirrored: true}},
+		"people-zoom-200":     {"admin", "/settings/people", zoomed},
+		"people-phone":        {"admin", "/settings/people", phone},
+		"own-phone":           {"anna", "/settings", phone},
+		"signin-zh-dark":      {"", "/sign-in?lang=zh_CN", phoneNight},
 		"inbox-light":         {"anna", "/?view=all", desktop},
 		"thread-light":        {"anna", "/thread/" + ids[6].String() + "?view=all&did=claim", desktop},
 		"thread-super":        {"sofia", "/thread/" + ids[0].String() + "?view=all", desktop},
@@ -59,7 +68,7 @@ func TestScreensArePicturesToLookAt(t *testing.T) {
 		"thread-zh":           {"bo", "/thread/" + ids[3].String() + "?view=all", desktop},
 		"inbox-phone":         {"anna", "/?view=all", phone},
 		"inbox-phone-dark-zh": {"bo", "/?view=unclaimed", phoneNight},
-		"zoom-200":            {"sofia", "/thread/" + ids[0].String() + "?view=all", look{width: 720, height: 450, scale: 2}},
+		"zoom-200":            {"sofia", "/thread/" + ids[0].String() + "?view=all", zoomed},
 		"thread-phone":        {"anna", "/thread/" + ids[6].String() + "?view=all", phone},
 		"search":              {"anna", "/search?q=&view=all", desktop},
 		"mine":                {"anna", "/?view=mine", desktop},
@@ -78,6 +87,7 @@ func TestScreensArePicturesToLookAt(t *testing.T) {
 	} {
 		b := w.tab(c.login, c.look)
 		b.open(c.path)
+		b.as(c.look)
 		b.shoot(name)
 	}
 }

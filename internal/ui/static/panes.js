@@ -117,6 +117,7 @@ function opened(target) {
 }
 
 export function panes() {
+  document.querySelector('#views [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   const open = document.querySelector('#threads a.row[aria-current]');
   if (open) {
     place = open;
