@@ -20,7 +20,7 @@ const worthwhile = 1400
 func (v *Visit) Body(status int, b []byte) {
 	h := v.W.Header()
 	h.Add("Vary", "Accept-Encoding")
-	if v.R.Method == http.MethodGet && len(b) >= worthwhile && gzips(v.R) {
+	if v.R.Method != http.MethodPost && len(b) >= worthwhile && gzips(v.R) {
 		if small, ok := v.pages.compress(b); ok {
 			h.Set("Content-Encoding", "gzip")
 			b = small

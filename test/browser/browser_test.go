@@ -82,7 +82,7 @@ func (w *world) tab(login string, l look) *tab {
 	w.must(chromium.err)
 	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
 	w.t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	w.t.Cleanup(cancel)
 	b := &tab{w.t, w, ctx}
 	b.do(chromedp.Steps())

@@ -163,11 +163,13 @@ func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 					path += "?lang=" + locale
 				}
 				b.open(path)
-				for _, l := range []look{mirrored, zoomed, narrow} {
-					b.fits(path+" "+locale, l)
+				for _, l := range []look{desktop, phone, mirrored, zoomed, narrow} {
+					for _, misfit := range b.misfits(l) {
+						t.Errorf("%s %s: %s", path, locale, misfit)
+					}
 				}
 				for theme, l := range map[string]look{"light": desktop, "dark": night, "phone": phone} {
-					b.fits(path+" "+locale, l)
+					b.as(l)
 					b.accessible(login + " " + path + " " + locale + " " + theme)
 				}
 				b.as(desktop)
@@ -176,17 +178,40 @@ func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 	}
 }
 
-// fits fails when a page must be pushed from side to side, or scrolls beside
+// misfits says when a page must be pushed from side to side, or scrolls beside
 // what scrolls in it.
-func (b *tab) fits(page string, l look) {
+func (b *tab) misfits(l look) (all []string) {
 	b.t.Helper()
 	b.as(l)
 	// Not innerWidth: on a telephone that grows with what is too wide.
 	if over := ask[int](b, `document.documentElement.scrollWidth`) - int(l.width); over > 0 {
-		b.t.Errorf("%s is %d pixels too wide for %+v", page, over, l)
+		all = append(all, fmt.Sprintf("%d pixels too wide for %+v", over, l))
 	}
 	if ask[bool](b, `[...document.querySelectorAll(".sheet, .pane")].some(e => getComputedStyle(e).overflowY === "auto") && document.documentElement.scrollHeight > innerHeight`) {
-		b.t.Errorf("%s scrolls twice for %+v", page, l)
+		all = append(all, fmt.Sprintf("scrolls twice for %+v", l))
+	}
+	return all
+}
+
+func TestAPageThatDoesNotFitIsSeen(t *testing.T) {
+	w := newWorld(t)
+	b := w.tab("admin", desktop)
+	b.open("/settings/people")
+	for _, l := range []look{desktop, phone} {
+		if found := b.misfits(l); len(found) > 0 {
+			t.Errorf("%+v: %q", l, found)
+		}
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`{
+		const hidden = document.createElement("span"), sheet = document.querySelector(".sheet")
+		hidden.className = "vh"
+		hidden.style.top = "3000px"
+		sheet.append(hidden)
+		for (const e of [sheet, document.querySelector(".table")]) e.style.position = "static" }`))
+	for _, l := range []look{desktop, phone} {
+		if found := b.misfits(l); len(found) != 1 {
+			t.Errorf("%+v: %q", l, found)
+		}
 	}
 }
 
