@@ -3,6 +3,8 @@ package walls_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -40,6 +42,37 @@ func (c *crawl) customers() {
 			c.letIn(a, tokens{theirs.key, mine.access, mine.chat}, false)
 			c.letIn(a, tokens{theirs.key, mine.access, theirs.chat}, false)
 		}
+	}
+}
+
+// impostors show a secret of their own under the number of another tenant, as
+// session and as API key.
+func (c *crawl) impostors() {
+	home, err := url.Parse(c.tenants[0].h.server.URL)
+	must(c.tenants[0].h.t, err)
+	for _, a := range c.tenants {
+		for b := range c.tenants {
+			if c.tenants[b] == a {
+				continue
+			}
+			number := strconv.Itoa(b + 1)
+			for _, cookie := range a.staff["admin"].client.Jar.Cookies(home) {
+				_, secret, _ := strings.Cut(cookie.Value, ".")
+				c.turnedAway(a, "/settings", "Cookie", "afterbeep="+number+"."+secret)
+			}
+			parts := strings.SplitN(a.keys["all"].key, "_", 4)
+			parts[1] = number
+			c.turnedAway(a, "/v1/threads", "Authorization", "Bearer "+strings.Join(parts, "_"))
+		}
+	}
+}
+
+func (c *crawl) turnedAway(tn *tenant, path string, header ...string) {
+	v := tn.h.visitor("an impostor from " + tn.name)
+	a := v.get(path, header...)
+	c.look(audience{of: tn, name: v.name}, path+" "+strings.Join(header, " "), a.status, readable(a))
+	if a.status != http.StatusSeeOther && a.status != http.StatusUnauthorized {
+		c.wrong("an impostor's answer", "%s %s: %d", v.name, path, a.status)
 	}
 }
 

@@ -39,8 +39,11 @@ func forge(t *testing.T, teeth string, _ int) (f rig.Findings) {
 	for _, r := range forms {
 		form := url.Values{"name": {"Forged"}, "login": {"forged"}, "role": {"administrator"}, "locale": {"zh_CN"}, "text": {"forged"}, "outcome": {"reached"}, "id": {"1"}, "scope": {"threads.see"}}
 		for _, header := range [][]string{
-			{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
-			{"Origin", "https://evil.example"}, {"Origin", "null"}, {"Origin", strings.Replace(h.server.URL, "127.0.0.1", "localhost", 1)},
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example"},
+			{"Origin", "null"},
+			{"Origin", strings.Replace(h.server.URL, "127.0.0.1", "localhost", 1)},
 		} {
 			sent++
 			if a := v.post(tn.own(r.Path), form, header...); a.status != http.StatusForbidden {

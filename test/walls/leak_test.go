@@ -60,6 +60,7 @@ func crawling(on engine) rig.Trial {
 		c.plan(h)
 		ears := c.whileTheyWork(t, func() {
 			c.customers()
+			c.impostors()
 			c.run(4)
 		})
 		if teeth == "" {

@@ -157,7 +157,8 @@ func (tn *tenant) leave(channel int, caller, text string) (id, reference string)
 	must(tn.h.t, err)
 	var a answer
 	soon(tn.h.t, "the server has heard of the channel", func() bool {
-		a, err = tn.keys["all"].send("POST", "/v1/channels/"+tn.ids["channel"][channel]+"/messages", string(body), "Content-Type", someJSON)
+		a, err = tn.keys["all"].send("POST", "/v1/channels/"+tn.ids["channel"][channel]+"/messages", string(body),
+			"Content-Type", someJSON, "Idempotency-Key", fmt.Sprintf("order-%d", len(tn.ids["message"]))) // the same in all tenants
 		must(tn.h.t, err)
 		return a.status != http.StatusNotFound
 	})
