@@ -58,10 +58,11 @@ type Timers interface {
 	Loads(ctx context.Context, tenant desk.TenantID) ([]desk.Load, error)
 }
 
-// Staff is who works in which channels.
+// Staff is who works in which channels, and the filters that they keep.
 type Staff interface {
 	People(ctx context.Context, tenant desk.TenantID) ([]desk.Person, error)
 	Channels(ctx context.Context, tenant desk.TenantID) ([]desk.Channel, error)
+	FilterKeeper
 }
 
 // Finder finds messages by words.
@@ -87,6 +88,7 @@ type Desk struct {
 	counts   memo[[]desk.Tally]
 	people   memo[[]desk.Person]
 	channels memo[[]desk.Channel]
+	filters  memo[[]desk.Filter]
 
 	mu   sync.Mutex
 	last map[seat]desk.ID // the newest thread that each was given by this node

@@ -20,6 +20,8 @@ var boss = desk.Actor{Tenant: 1, Name: "boss", Role: desk.RoleAdministrator}
 
 // shelf holds threads and messages in memory, for what is only read.
 type shelf struct {
+	handling.FilterKeeper // of filter_test.go, where there is one
+
 	threads  map[desk.ID]desk.Thread
 	messages []desk.Listed // newest first
 

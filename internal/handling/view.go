@@ -133,29 +133,51 @@ func parseCursor(mark, s string) (p desk.Place, err error) {
 // Counts is how many threads are in each view but the closed ones, for the
 // channels that the actor sees. It is a second old at most.
 func (d *Desk) Counts(ctx context.Context, a desk.Actor) (map[desk.View]int, error) {
-	if err := may(&a, desk.ThreadsSee); err != nil {
-		return nil, err
-	}
-	all, err := d.counts.get(ctx, a.Tenant, d.now, func(ctx context.Context, tenant desk.TenantID) ([]desk.Tally, error) {
-		now := d.moment()
-		return d.Threads.Tallies(ctx, tenant, desk.Listing{Now: now, Until: now.Add(Soon)})
-	})
+	all, err := d.tallies(ctx, &a)
 	if err != nil {
 		return nil, err
 	}
 	counts := map[desk.View]int{}
-	for _, t := range all {
-		if !a.Sees(t.Channel) {
-			continue
+	for i := range all {
+		if t := &all[i]; a.Sees(t.Channel) {
+			for _, v := range desk.Views() {
+				if n := inTally(t, v, a.Person); n > 0 {
+					counts[v] += n
+				}
+			}
 		}
-		if t.Owner != 0 && t.Owner == a.Person {
-			counts[desk.ViewMine] += t.All
-		}
-		counts[desk.ViewAll] += t.All
-		counts[desk.ViewUnclaimed] += t.Unclaimed
-		counts[desk.ViewDue] += t.Due
-		counts[desk.ViewWaiting] += t.Waiting
-		counts[desk.ViewOverdue] += t.Overdue
 	}
 	return counts, nil
+}
+
+// tallies counts open threads, at most once a second for everybody.
+func (d *Desk) tallies(ctx context.Context, a *desk.Actor) ([]desk.Tally, error) {
+	if err := may(a, desk.ThreadsSee); err != nil {
+		return nil, err
+	}
+	return d.counts.get(ctx, a.Tenant, d.now, func(ctx context.Context, tenant desk.TenantID) ([]desk.Tally, error) {
+		now := d.moment()
+		return d.Threads.Tallies(ctx, tenant, desk.Listing{Now: now, Until: now.Add(Soon)})
+	})
+}
+
+// inTally is how many of the tally's threads are in a view of that person's.
+func inTally(t *desk.Tally, v desk.View, who desk.PersonID) int {
+	switch v {
+	case desk.ViewMine:
+		if t.Owner != 0 && t.Owner == who {
+			return t.All
+		}
+	case desk.ViewUnclaimed:
+		return t.Unclaimed
+	case desk.ViewDue:
+		return t.Due
+	case desk.ViewWaiting:
+		return t.Waiting
+	case desk.ViewOverdue:
+		return t.Overdue
+	case desk.ViewAll:
+		return t.All
+	}
+	return 0
 }

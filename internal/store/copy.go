@@ -64,6 +64,7 @@ func Carried() []Table {
 			"b recovery", "t subject", "i epoch", "i created_at", "i seen_at", "i present_until", "i version"),
 		table("invite", 1, "b hash", "i person_id", "i until"),
 		table("api_key", 1, "i id", "t name", "b hash", "t scopes", "i created_at", "i used_at", "i disabled"),
+		table("saved_filter", 1, "i id", "i person_id", "t name", "t query", "i shared", "i created_at"),
 		table("audit_head", 0, "i seq", "b hash"),
 		table("audit", 1, "i seq", "i at", "t actor", "t name", "t address", "t action", "t object", "t data", "b prev_hash", "b hash").appended(),
 		table("receipt", 2, "t app_key", "t idem_key", "b print", "i message_id", "i at"),

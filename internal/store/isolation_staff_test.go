@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -43,6 +44,10 @@ func (w *world) apiKey(tw *twin, name string) desk.APIKey {
 	return desk.APIKey{Tenant: tw.id, Name: name, Hash: []byte("key-" + tw.word), Scopes: []string{tw.word}, CreatedAt: w.base}
 }
 
+func (w *world) filter(tw *twin, who desk.PersonID, name string) desk.Filter {
+	return desk.Filter{Tenant: tw.id, Person: who, Name: name, Query: "q=" + tw.word, CreatedAt: w.base}
+}
+
 // more is more than the other has, where numbers are given one after the other.
 func (w *twin) more(names ...string) []string {
 	if w.id != desk.DefaultTenant {
@@ -81,6 +86,14 @@ func (m maker) staff(tw *twin) {
 		_, err := m.AddAPIKey(ctx, w.apiKey(tw, name), w.deed(tw, desk.KeyCreated))
 		m.must(err)
 	}
+	for _, name := range tw.more(sharedName, tw.own) {
+		for who := desk.PersonID(1); who <= 2; who++ {
+			f := w.filter(tw, who, name)
+			f.Shared = who == 2
+			_, err := m.AddFilter(ctx, f)
+			m.must(err)
+		}
+	}
 	_, err := m.Secret(ctx, tw.id, []byte("vault of "+tw.word), w.base)
 	m.must(err)
 	for key := range int64(tw.id) { // as if it had been changed, for the second once more
@@ -116,6 +129,14 @@ func (a *act) whoms() (all []desk.Whom) {
 
 func (a *act) keys() [][]byte {
 	return [][]byte{[]byte(sharedID), []byte(a.me.own), []byte(a.other.own), []byte("first"), []byte("nobody's")}
+}
+
+// filters are the IDs of those that either has, and of some that nobody has.
+func (a *act) filters() (ids []int64) {
+	for i := range int64(10) {
+		ids = append(ids, a.w.base.UnixMicro()+i)
+	}
+	return ids
 }
 
 func staffReading() []scene {
@@ -166,6 +187,14 @@ func staffReading() []scene {
 			a.tell("trail", trail, err)
 			seq, hash, err := a.s.AuditHead(a.ctx, a.me.id)
 			a.tell("head", seq, hash, err)
+		}},
+		{name: "filters", play: func(a *act) {
+			all, err := a.s.Filters(a.ctx, a.me.id)
+			a.tell("filters", all, err)
+			for who := range desk.PersonID(4) {
+				all, err := a.s.FiltersOf(a.ctx, a.me.id, who)
+				a.tell("hers", all, err)
+			}
 		}},
 		{name: "guesses", play: func(a *act) {
 			all, err := a.s.Budgets(a.ctx, a.me.id, a.keys())
@@ -255,6 +284,44 @@ func staffWriting() []scene {
 				a.tell("used", a.s.UseAPIKey(a.ctx, a.me.id, id, a.w.base.Add(time.Minute)))
 				k := desk.APIKey{Tenant: a.me.id, ID: id, Disabled: true}
 				a.tell("disabled", a.s.DisableAPIKey(a.ctx, k, a.w.deed(a.me, desk.KeyDisabled)))
+			}
+		}},
+		{name: "filters are kept", play: func(a *act) {
+			for _, name := range []string{"new", a.other.own, sharedName} {
+				f := a.w.filter(a.me, 1, name)
+				f.Shared = true
+				f, err := a.s.AddFilter(a.ctx, f)
+				a.tell("kept", f.ID, err)
+			}
+		}},
+		{name: "there is room for filters", play: func(a *act) {
+			for i := range 2 * desk.MaxShared { // the other's take none of it
+				f := a.w.filter(a.me, desk.PersonID(10+i/4), fmt.Sprint("filter ", i))
+				f.Shared = i%2 == 0
+				f, err := a.s.AddFilter(a.ctx, f)
+				a.tell("kept", f.ID, err)
+			}
+			for i := range desk.MaxFilters {
+				f, err := a.s.AddFilter(a.ctx, a.w.filter(a.me, 1, fmt.Sprint("filter ", i)))
+				a.tell("kept", f.ID, err)
+			}
+		}},
+		{name: "filters are changed", play: func(a *act) {
+			for _, id := range a.filters() {
+				f, err := a.s.ChangeFilter(a.ctx, a.me.id, id, func(f *desk.Filter) error {
+					a.tell("given", *f)
+					f.Name, f.Shared = "changed "+f.Name, true
+					return nil
+				})
+				a.tell("changed", f, err)
+			}
+		}},
+		{name: "filters are removed", play: func(a *act) {
+			for _, id := range a.filters() {
+				a.tell("removed", a.s.RemoveFilter(a.ctx, a.me.id, id, func(f *desk.Filter) error {
+					a.tell("given", *f)
+					return nil
+				}))
 			}
 		}},
 		{name: "something is audited", play: func(a *act) {

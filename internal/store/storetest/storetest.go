@@ -62,6 +62,8 @@ func suite() map[string]func(*testing.T, Open) {
 		"of many first people one is the first":                       firstPerson,
 		"the audit log is chained without a gap, whoever writes":      auditChained,
 		"guesses are counted together on all nodes":                   budgets,
+		"filters are kept under names, each person's and everybody's": filters,
+		"of many filters at once no more are kept than there is room": filterRoom,
 		"a tenant's people, sessions and keys are nobody else's":      peopleApart,
 	}
 }
