@@ -107,6 +107,8 @@ func peopled(t *testing.T, st *store.Store, tenant desk.TenantID) {
 	must(t, err)
 	_, err = st.Secret(ctx, tenant, []byte{0, 7, 255}, now)
 	must(t, err)
+	_, err = st.AddFilter(ctx, desk.Filter{Tenant: tenant, Person: 1, Name: "退款 refunds", Query: "q=%E9%80%80%E6%AC%BE&view=all", CreatedAt: now})
+	must(t, err)
 }
 
 func must(t *testing.T, err error) {
@@ -193,7 +195,7 @@ func same(t *testing.T, a, b map[string]string) {
 			t.Errorf("%s is %s, and there %s", name, sum, b[name])
 		}
 	}
-	for _, name := range []string{"message", "event", "thread", "receipt", "app", "channel", "seal_key", "aside", "person", "api_key", "invite", "secret", "audit", "audit_head"} {
+	for _, name := range []string{"message", "event", "thread", "receipt", "app", "channel", "seal_key", "aside", "person", "api_key", "invite", "secret", "saved_filter", "audit", "audit_head"} {
 		if strings.HasPrefix(a[name+" 1"], "0 ") {
 			t.Errorf("nothing of table %s was moved: the test is blind", name)
 		}

@@ -28,11 +28,15 @@ func (h *house) staff(ctx context.Context, surface *web.Table) (http.Handler, er
 		return nil, err
 	}
 	keys := people.NewKeys(h.store, time.Now)
+	dialler, err := desk.ParseDialler(h.set.Staff.CallURL)
+	if err != nil {
+		return nil, err
+	}
 	pages, err := ui.New(ui.Parts{
 		Desk: h.desk, People: p, Keys: keys, OIDC: provider,
 		Rooms: h.store, Audit: h.store, Log: h.store, Feed: h.feed, Channels: h.store, Apps: h.store,
 		Draining: h.draining, Now: time.Now, Logger: h.log, Observe: h.meters.answered,
-		Address: h.set.Staff.URL, Origins: origins(h.set), Elsewhere: h.set.OIDC.Name,
+		Address: h.set.Staff.URL, Origins: origins(h.set), Dialler: dialler, Elsewhere: h.set.OIDC.Name,
 	})
 	if err != nil {
 		return nil, err

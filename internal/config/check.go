@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
 )
 
 // Check says in one sentence what is wrong with the settings, which value it
@@ -159,6 +161,9 @@ func proxy(s Settings) error {
 func staff(s Settings) error {
 	if u := s.Staff.URL; u != "" && !origin(u) {
 		return invalid("staff.url is %q; write it like https://desk.example.com, without a path", u)
+	}
+	if _, err := desk.ParseDialler(s.Staff.CallURL); err != nil {
+		return invalid("staff.call_url is %q; %v", s.Staff.CallURL, err)
 	}
 	if n := len(s.Staff.Secret); n > 0 && n < 32 {
 		return invalid("staff.secret has %d characters; take 32 or more, such as the output of openssl rand -hex 32", n)

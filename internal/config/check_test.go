@@ -50,6 +50,8 @@ func TestUnsafeSettingsAreRefusedWithTheKeyTheValueAndTheRemedy(t *testing.T) {
 		"everybody is a proxy":   {func(s *Settings) { s.Proxy.Trusted = "127.0.0.1, ::/0" }, []string{"proxy.trusted", `"::/0"`, "everybody"}},
 		"everybody, in disguise": {func(s *Settings) { s.Proxy.Trusted = "::ffff:0.0.0.0/96" }, []string{"proxy.trusted", "everybody"}},
 		"another header":         {func(s *Settings) { s.Proxy.Header = "x-real-ip" }, []string{"proxy.header", "x-forwarded-for", "forwarded"}},
+		"a call of a script":     {func(s *Settings) { s.Staff.CallURL = "javascript:alert({number})" }, []string{"staff.call_url", "javascript:", "https:", "{number}&agent={login}"}},
+		"a call without number":  {func(s *Settings) { s.Staff.CallURL = "https://pbx.example.com/call" }, []string{"staff.call_url", "lacks {number}"}},
 		"answer cut off":         {func(s *Settings) { s.Timeouts.Write = 15 * time.Second }, []string{"timeouts.write", "15s", "20s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +76,11 @@ func TestSettingsThatAreSafeAreTaken(t *testing.T) {
 		"two roles":            func(s *Settings) { s.Database, s.MigrateDatabase = "postgres://app@db/a", "postgresql://own@db/a" },
 		"several hosts":        func(s *Settings) { s.Database = "postgres://app@one:5432,two:5433/a?target_session_attrs=read-write" },
 		"a socket":             func(s *Settings) { s.Database = "postgres:///a?host=/var/run/postgresql" },
-		"no linger":            func(s *Settings) { s.Intake.Linger = 0 },
+		"a call by the web": func(s *Settings) {
+			s.Staff.CallURL = "https://pbx.example.com/call?to={number}&agent={login}&thread={thread}"
+		},
+		"a call by a program": func(s *Settings) { s.Staff.CallURL = "sip:{number}@pbx.example.com" },
+		"no linger":           func(s *Settings) { s.Intake.Linger = 0 },
 	} {
 		s := Defaults()
 		change(&s)

@@ -95,8 +95,9 @@ type Proxy struct {
 
 // Staff is where the people who work with the messages come in.
 type Staff struct {
-	URL    string `yaml:"url" env:"URL" envDefault:"" unit:"https://…" help:"how their browsers reach this server, for links and OpenID Connect; empty is http://LISTEN, which is for this machine alone"`
-	Secret string `yaml:"secret" env:"SECRET" envDefault:"" secret:"text" unit:"text" help:"32 characters or more, the same on all nodes: with it, second factors cannot be read from a stolen database. Whoever changes it lets everybody enrol again"`
+	URL     string `yaml:"url" env:"URL" envDefault:"" unit:"https://…" help:"how their browsers reach this server, for links and OpenID Connect; empty is http://LISTEN, which is for this machine alone"`
+	CallURL string `yaml:"call_url" env:"CALL_URL" envDefault:"" unit:"https://… or sip:…" help:"what Call opens beside a number that may be seen, such as https://pbx.example.com/call?to={number}&agent={login}&thread={thread}; https, http, sip, callto or tel, and what is filled in is escaped. Empty is the browser's own tel: link"`
+	Secret  string `yaml:"secret" env:"SECRET" envDefault:"" secret:"text" unit:"text" help:"32 characters or more, the same on all nodes: with it, second factors cannot be read from a stolen database. Whoever changes it lets everybody enrol again"`
 }
 
 // OIDC is an OpenID Connect provider that staff of one tenant sign in with.

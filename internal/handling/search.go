@@ -1,10 +1,12 @@
 package handling
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/number"
 )
 
 // How much is looked through for one page of a search.
@@ -19,6 +21,10 @@ const (
 func (d *Desk) search(ctx context.Context, tenant desk.TenantID, words string, l desk.Listing) (page []desk.Thread, next *desk.Place, err error) {
 	if d.Finder == nil {
 		return nil, nil, desk.Errorf(desk.Invalid, "text", "there is no search here; list without words")
+	}
+	words, err = d.sought(ctx, tenant, words, l.Channels)
+	if err != nil {
+		return nil, nil, err
 	}
 	q := desk.Query{Text: words, Before: l.After.ID, Limit: searchMost}
 	if len(l.Channels) == 1 {
@@ -57,6 +63,28 @@ func (d *Desk) search(ctx context.Context, tenant desk.TenantID, words string, l
 		}
 	}
 	return page, &desk.Place{ID: q.Before}, nil
+}
+
+// sought is what to look for. Of a whole number, however somebody wrote it, that is
+// what all ways of writing it end with: 020 7946 0958 is left as +44 20 7946 0958,
+// which has no nought. How a local number is read depends on the channel.
+func (d *Desk) sought(ctx context.Context, tenant desk.TenantID, words string, only []desk.ChannelID) (string, error) {
+	channels, err := d.channels.get(ctx, tenant, d.now, d.Staff.Channels)
+	if err != nil {
+		return "", err
+	}
+	var regions []string
+	for i := range channels {
+		if len(only) == 0 || slices.Contains(only, channels[i].ID) {
+			regions = append(regions, cmp.Or(channels[i].Region, number.DefaultRegion))
+		}
+	}
+	for _, region := range append(regions, number.DefaultRegion) {
+		if end := number.Sought(words, region); end != "" {
+			return end, nil
+		}
+	}
+	return words, nil
 }
 
 // threadsOf reads the threads of messages, but for those that were seen.

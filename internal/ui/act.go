@@ -3,7 +3,6 @@ package ui
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/handling"
@@ -33,10 +32,7 @@ func (v *visit) act(did string, do func(id desk.ID) error) error {
 	if _, part := v.fragment(); part {
 		return v.showThread(http.StatusOK, id, a)
 	}
-	_, values, err := v.filter()
-	if err != nil {
-		return err
-	}
+	_, values, _ := v.filter()
 	if did != "" {
 		values.Set("did", did)
 	}
@@ -159,12 +155,8 @@ func (v *visit) reveal() error {
 	if _, part := v.fragment(); part {
 		return v.showThread(http.StatusOK, id, answer{shown: true})
 	}
-	values := url.Values{"shown": {v.showing(id)}}
-	if view := v.R.PostFormValue("view"); view != "" {
-		if more, err := url.ParseQuery(view); err == nil && more.Has("view") {
-			values.Set("view", more.Get("view"))
-		}
-	}
+	_, values, _ := v.filter()
+	values.Set("shown", v.showing(id))
 	v.Go("/thread/" + id.String() + "?" + values.Encode())
 	return nil
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ type deskPage struct {
 	Pane   string // on a phone, the one that shows: list or thread
 	List   list
 	Thread *thread
+	status int
 }
 
 // list is the middle pane.
@@ -27,16 +29,20 @@ type list struct {
 	View, Title, Self string
 	Rows              []row
 	Next              string // the address of the next page
+	Closed            string // the same search among what is closed, when it has ended here
 	Empty             string // why there is nothing: a key of the catalogue
 	Fresh             bool   // there never was anything
 	Line              string // what puts a message in
 	Filtered          bool
-	Problem           string // why the search could not be made
-	Q                 struct{ Text string }
+	Opened            bool   // it is one that was kept, whose name says enough
+	Problem           string // why the list could not be made
+	Good              string // what was done with a filter
+	Q                 struct{ Text, Order string }
 	States, Channels  []option
 	People, Outcomes  []option
 	Times             []option
-	Swap              []viewLink // the views, for a fragment that brings them along
+	Orders            []orderLink // none where there is no choice
+	Keep              *keepForm   // nil: there is nothing to keep
 }
 
 type option struct {
@@ -73,92 +79,33 @@ type row struct {
 	messageAt time.Time
 }
 
-// filter is what the address asks for. It is all there, so that a view can be
-// sent to a colleague.
-func (v *visit) filter() (q handling.ViewQuery, values url.Values, err error) {
-	get := v.R.URL.Query()
-	if v.R.Method != "GET" && v.R.Method != "HEAD" {
-		if get, err = url.ParseQuery(v.R.PostFormValue("view")); err != nil || !get.Has("view") {
-			get = url.Values{"view": {v.R.PostFormValue("view")}}
-		}
-	}
-	values = url.Values{}
-	view := get.Get("view")
-	if view == "" {
-		view = string(v.firstView())
-	}
-	if q.View, err = desk.ParseView(view); err != nil {
-		return q, nil, err
-	}
-	values.Set("view", view)
-	if c := get.Get("channel"); c != "" {
-		if q.Channel, err = desk.ParseChannelID(c); err != nil {
-			return q, nil, err
-		}
-	}
-	if o := get.Get("owner"); o != "" {
-		if err = q.Owner.UnmarshalText([]byte(o)); err != nil {
-			return q, nil, err
-		}
-	}
-	q.Outcome, q.Text = desk.Outcome(get.Get("outcome")), get.Get("q")
-	q.Since = v.since(get.Get("since"))
-	for _, name := range []string{"channel", "owner", "outcome", "q", "since"} {
-		if s := get.Get(name); s != "" {
-			values.Set(name, s)
-		}
-	}
-	q.Before, q.Limit = get.Get("before"), pageRows
-	return q, values, nil
-}
-
-// firstView is what the inbox opens with: what nobody has, or everything for
-// those who do not work at it; a search looks everywhere.
-func (v *visit) firstView() desk.View {
-	if v.R.URL.Path == "/search" || !v.actor.May(desk.ThreadsHandle) {
-		return desk.ViewAll
-	}
-	return desk.ViewUnclaimed
-}
-
-func (v *visit) since(s string) time.Time {
-	switch s {
-	case "day":
-		return v.now.Add(-24 * time.Hour)
-	case "week":
-		return v.now.AddDate(0, 0, -7)
-	case "month":
-		return v.now.AddDate(0, -1, 0)
-	}
-	return time.Time{}
-}
-
 // inbox is a view or a search: the whole page, the list, or its next rows.
 func (v *visit) inbox() error {
 	page, err := v.deskPage("list")
 	if err != nil {
 		return err
 	}
+	return v.showDesk(page)
+}
+
+func (v *visit) showDesk(page *deskPage) error {
 	target, part := v.fragment()
 	switch {
 	case part && target == "more":
-		return v.render(200, "desk", "fragment-rows", page)
+		return v.render(page.status, "desk", "fragment-rows", page)
 	case part && target == "list":
-		page.List.Swap = page.Views
-		return v.render(200, "desk", "fragment-list", page)
+		page.OOB = true
+		return v.render(page.status, "desk", "fragment-list", page)
 	}
-	return v.render(200, "desk", "page", page)
+	return v.render(page.status, "desk", "page", page)
 }
 
 func (v *visit) deskPage(pane string) (*deskPage, error) {
-	q, values, err := v.filter()
-	if err != nil {
-		return nil, err
-	}
+	q, values, wrong := v.filter()
 	ctx := v.R.Context()
 	// Where the stream is to go on is noted before anything is read, so that what
 	// happens meanwhile is told twice rather than never.
-	page := &deskPage{shell: v.shell("view." + string(q.View)), Pane: pane}
+	page := &deskPage{shell: v.shell("view." + string(q.View)), Pane: pane, status: http.StatusOK}
 	names, err := v.ui.names.roll(ctx, v.actor.Tenant)
 	if err != nil {
 		return nil, err
@@ -167,15 +114,23 @@ func (v *visit) deskPage(pane string) (*deskPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := v.ui.Desk.View(ctx, v.actor, q)
-	if err != nil && (q.Text == "" || desk.KindOf(err) != desk.Invalid) {
-		return nil, err
+	var found handling.Page
+	if wrong == nil {
+		found, wrong = v.ui.Desk.View(ctx, v.actor, q)
 	}
-	if err != nil {
-		page.List.Problem = v.lang.problemOf(err)
+	if wrong != nil && !page.bears(wrong, &q) {
+		return nil, wrong
+	}
+	if wrong != nil {
+		page.List.Problem = v.lang.problemOf(wrong)
 	}
 	page.Query, page.Views = q.Text, views(q.View, counts, true)
 	l := &page.List
+	if q.Text != "" && q.View != desk.ViewClosed && found.Next == "" {
+		closed := copied(values)
+		closed.Set("view", string(desk.ViewClosed))
+		l.Closed = "/search?" + closed.Encode()
+	}
 	l.View, l.Title, l.Self = string(q.View), page.Title, "/?"+values.Encode()
 	for i := range found.Threads {
 		l.Rows = append(l.Rows, v.row(&found.Threads[i], names, values))
@@ -185,9 +140,25 @@ func (v *visit) deskPage(pane string) (*deskPage, error) {
 		next.Set("before", found.Next)
 		l.Next = "/?" + next.Encode()
 	}
-	v.options(l, &q, values.Get("since"), names)
-	l.Filtered = len(values) > 1 || v.R.URL.Path == "/search"
+	v.options(l, &q, values, names)
+	if err := v.saved(page, values); err != nil {
+		return nil, err
+	}
 	return page, v.empty(l, counts, names)
+}
+
+// bears says whether what is wrong with a list leaves the rest of the inbox as it
+// is: words that cannot be searched for, and a filter that was kept and asks for
+// what is not there any more.
+func (p *deskPage) bears(wrong error, q *handling.ViewQuery) bool {
+	kind := desk.KindOf(wrong)
+	if q.Before != "" || kind != desk.Invalid && kind != desk.Missing {
+		return false
+	}
+	if q.Text == "" {
+		p.status = status(kind)
+	}
+	return true
 }
 
 func copied(values url.Values) url.Values {
@@ -282,29 +253,6 @@ func callerShown(th *desk.Thread) string {
 		return number.Shown(th.CallerKey)
 	}
 	return shown(th.Caller)
-}
-
-// options fills the filter's fields.
-func (v *visit) options(l *list, q *handling.ViewQuery, since string, names *roll) {
-	l.Q.Text = q.Text
-	for _, name := range desk.Views() {
-		l.States = append(l.States, option{string(name), v.lang.say("view." + string(name)), name == q.View})
-	}
-	for i := range names.channels {
-		if c := &names.channels[i]; v.actor.Sees(c.ID) {
-			l.Channels = append(l.Channels, option{c.ID.String(), shown(c.Name), c.ID == q.Channel})
-		}
-	}
-	for i := range names.people {
-		p := &names.people[i]
-		l.People = append(l.People, option{p.ID.String(), shown(p.Name), p.ID == q.Owner})
-	}
-	for _, o := range desk.Outcomes() {
-		l.Outcomes = append(l.Outcomes, option{string(o), v.lang.say("outcome." + string(o)), o == q.Outcome})
-	}
-	for _, name := range []string{"", "day", "week", "month"} {
-		l.Times = append(l.Times, option{name, v.lang.say("since." + name), name == since})
-	}
 }
 
 // viewsOf lists the views in which a thread stands, for a screen that is open.

@@ -126,6 +126,11 @@ type told struct {
 	Own   bool        `json:"own"` // this person did it
 	HTML  string      `json:"html"`
 	Text  string      `json:"text"` // the caller, for what is read out
+
+	// by which a list can be narrowed
+	Channel desk.ChannelID `json:"channel"`
+	Owner   desk.PersonID  `json:"owner"`
+	Outcome desk.Outcome   `json:"outcome"`
 }
 
 // tell sends what changed after the last event that was told.
@@ -169,6 +174,7 @@ func (l *listener) rows(ctx context.Context, changes []change) error {
 		}
 		b, err := json.Marshal(told{
 			ID: r.ID, Kinds: c.kinds, Views: l.viewsOf(&c.thread), Own: c.by == l.actor.Who(), HTML: string(html), Text: r.Caller,
+			Channel: c.thread.Channel, Owner: c.thread.Owner, Outcome: c.thread.Outcome,
 		})
 		if err != nil {
 			return err
@@ -184,6 +190,19 @@ func (l *listener) count(ctx context.Context) error {
 	counts, err := l.ui.Desk.Counts(ctx, l.actor)
 	if err != nil {
 		return err
+	}
+	kept, err := l.ui.Desk.KeptLately(ctx, l.actor)
+	if err != nil {
+		return err
+	}
+	links, err := l.savedLinks(kept, nil, true)
+	if err != nil {
+		return err
+	}
+	for i := range links {
+		if links[i].N >= 0 {
+			counts[desk.View("filter."+links[i].ID)] = links[i].N
+		}
 	}
 	b, err := json.Marshal(counts)
 	if err == nil && string(b) != l.counts {

@@ -44,6 +44,11 @@ func work() []Route {
 		{get, "/events", false, desk.ThreadsSee, (*visit).events},
 		{get, "/keys", false, "", (*visit).keys},
 
+		// what is kept; whose it is decides
+		{post, "/filters", false, desk.ThreadsSee, (*visit).keepFilter},
+		{post, "/filters/{id}", false, desk.ThreadsSee, (*visit).changeFilter},
+		{post, "/filters/{id}/remove", false, desk.ThreadsSee, (*visit).removeFilter},
+
 		// handling
 		{post, "/thread/{id}/claim", false, desk.ThreadsHandle, (*visit).claim},
 		{post, "/thread/{id}/keep", false, desk.ThreadsHandle, (*visit).keep},

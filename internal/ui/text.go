@@ -182,8 +182,10 @@ func keySheet() []binding {
 		{"assign", []string{"a"}},
 		{"undo", []string{"u"}},
 		{"number", []string{"s"}},
+		{"dial", []string{"t"}},
 		{"search", []string{"/"}},
 		{"fresh", []string{"r"}},
+		{"order", []string{"o"}},
 		{"mine", []string{"g", "m"}},
 		{"unclaimed", []string{"g", "u"}},
 		{"due", []string{"g", "d"}},
@@ -191,6 +193,7 @@ func keySheet() []binding {
 		{"overdue", []string{"g", "o"}},
 		{"all", []string{"g", "a"}},
 		{"closed", []string{"g", "c"}},
+		{"saved", []string{"g", "1", "…", "9"}},
 		{"leave", []string{"Esc"}},
 		{"keys", []string{"?"}},
 	}

@@ -1,9 +1,9 @@
 package ui
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +21,9 @@ type thread struct {
 	StateText           string
 	Mine, Open          bool
 	Number, Dial        string
-	Shown               string // proof that this person was shown the number; see shown.go
+	Call                callAddress // "" leaves it to Dial
+	CallOpens           bool        // a page, which must not take the desk's place
+	Shown               string      // proof that this person was shown the number; see shown.go
 	Name                []piece
 	Language            string
 	LocalTime           *localTime
@@ -45,6 +47,11 @@ type thread struct {
 	Row                 *row
 	Views               []viewLink
 }
+
+// callAddress is an address of a scheme that html/template does not know. The
+// scheme and the host are the configuration's, which was checked, and the rest is
+// escaped.
+type callAddress = template.URL
 
 type localTime struct{ Clock, Place string }
 
@@ -135,10 +142,7 @@ type deskPart struct {
 
 // renderAct is the pane after an act, with the thread's row and the counts.
 func (v *visit) renderAct(status int, t *thread, d *handling.Detail) error {
-	q, values, err := v.filter()
-	if err != nil {
-		return err
-	}
+	q, values, _ := v.filter() // what is wrong with it, the list says
 	names, err := v.ui.names.roll(v.R.Context(), v.actor.Tenant)
 	if err != nil {
 		return err
@@ -149,7 +153,9 @@ func (v *visit) renderAct(status int, t *thread, d *handling.Detail) error {
 	}
 	r := v.row(&d.Thread, names, values)
 	r.OOB, r.Current = true, true
-	r.Gone = !slices.Contains(v.viewsOf(&d.Thread), q.View)
+	// What was clicked on is no address to come back to; the thread is.
+	v.W.Header().Set("HX-Replace-Url", "/thread/"+r.ID+"?"+values.Encode())
+	r.Gone = !v.listed(&d.Thread, &q)
 	return v.render(status, "desk", "fragment-thread", deskPart{t, &r, views(q.View, counts, true)})
 }
 
@@ -163,10 +169,7 @@ func (v *visit) threadModel(id desk.ID, a answer) (*thread, *handling.Detail, er
 	if err != nil {
 		return nil, nil, err
 	}
-	_, values, err := v.filter()
-	if err != nil {
-		return nil, nil, err
-	}
+	_, values, _ := v.filter() // what is wrong with it, the list says
 	th := &d.Thread
 	t := &thread{
 		ID: th.ID.String(), View: values.Encode(), Back: "/?" + values.Encode(), Problem: a.problem, Draft: a.draft,
@@ -199,6 +202,8 @@ func (v *visit) caller(t *thread, d *handling.Detail, a answer) {
 	}
 	if (may || a.shown) && number.Dialable(th.CallerKey) {
 		t.Dial = th.CallerKey
+		t.Call = callAddress(v.ui.Dialler.Address(desk.Dialled{Number: th.CallerKey, Login: v.me.Login, Thread: th.ID}))
+		t.CallOpens = v.ui.Dialler.Web()
 	}
 	t.CanReveal = !may && !a.shown && v.actor.May(desk.ThreadsHandle)
 	for i := len(d.Messages) - 1; i >= 0; i-- {
@@ -362,7 +367,15 @@ func (v *visit) framed(title string, args ...any) (shell, error) {
 		return s, nil
 	}
 	counts, err := v.ui.Desk.Counts(v.R.Context(), v.actor)
+	if err != nil {
+		return s, err
+	}
+	kept, err := v.ui.Desk.Kept(v.R.Context(), v.actor)
+	if err != nil {
+		return s, err
+	}
 	s.Views = views("", counts, false)
+	s.Saved, err = v.savedLinks(kept, nil, false)
 	return s, err
 }
 

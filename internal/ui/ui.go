@@ -62,6 +62,8 @@ type Parts struct {
 	// Address is how people reach the server, such as https://desk.example.com;
 	// "" is what the browser asked for.
 	Address string
+	// Dialler is what calls a number; the zero one leaves it to the browser.
+	Dialler desk.Dialler
 	// Elsewhere is what people call the OpenID Connect provider.
 	Elsewhere string
 }

@@ -123,6 +123,8 @@ type shell struct {
 	Title, Query string
 	Me           *desk.Person
 	Views        []viewLink
+	Saved        []savedLink
+	OOB          bool // a part that brings the left pane along
 	Seq          int64
 	Problem      string
 	Good         string
@@ -174,7 +176,12 @@ func (v *visit) problem(err error) {
 
 func (v *visit) toSignIn(part bool) {
 	next := "/"
-	if v.R.Method == http.MethodGet && !part {
+	switch {
+	case part: // what the address bar holds
+		if u, err := url.Parse(v.R.Header.Get("HX-Current-URL")); err == nil {
+			next = local(u.RequestURI())
+		}
+	case v.R.Method == http.MethodGet:
 		next = v.R.URL.RequestURI()
 	}
 	to := "/sign-in"

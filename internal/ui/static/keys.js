@@ -67,6 +67,7 @@ function act(key) {
     going = 0;
     const view = views[key];
     if (view) return press(`#views [data-view="${view}"]`);
+    if (/^[1-9]$/.test(key)) return press(`#saved li:nth-child(${key}) a`);
   }
   switch (key) {
     case 'j': return move(1);
@@ -78,7 +79,7 @@ function act(key) {
     case '/': return focus('[data-key="/"]');
     case '?': return sheet();
     case '1': case '2': case '3': case '4': case '5':
-    case 'e': case 'u': case 's': case 't': return press(`[data-key="${key}"]`);
+    case 'e': case 'o': case 'u': case 's': case 't': return press(`[data-key="${key}"]`);
   }
   return false;
 }

@@ -2,7 +2,7 @@
 // and tells the others; when it closes, another takes over. When the line is
 // down, the page says so instead of looking alive.
 
-import { exchange, article, reread, relist } from './panes.js';
+import { asked, exchange, article, reread, relist } from './panes.js';
 import { announce, say } from './words.js';
 
 const silent = 40000; // without a word for so long, the line is down: the server speaks every 15 s
@@ -12,7 +12,6 @@ const patience = 2500; // a line that comes back sooner was never missed
 const itself = { 'HX-Request': 'true', 'Afterbeep-Auto': '1' };
 
 const words = document.getElementById('words') ?? document.body; // at the door there are none
-const frame = document.getElementById('frame');
 const air = words.dataset.me && 'BroadcastChannel' in window ? new BroadcastChannel(`afterbeep-${words.dataset.me}`) : null;
 
 let seen = Number(words.dataset.seq ?? 0);
@@ -23,10 +22,11 @@ let waiting = new Set(); // threads that are new to this list
 let again = 0;
 
 function counts(data) {
-  for (const link of document.querySelectorAll('#views [data-view]')) {
+  for (const link of document.querySelectorAll('#views [data-view], #saved [data-view]')) {
     const n = link.querySelector('[data-n]');
-    if (!n) continue;
-    const count = data[link.dataset.view] ?? 0;
+    const name = link.dataset.view;
+    const count = data[name] ?? 0;
+    if (!n || (!(name in data) && name.startsWith('filter.'))) continue; // it was kept a moment ago
     n.textContent = count;
     n.classList.toggle('hot', link.dataset.view === 'overdue' && count > 0);
   }
@@ -48,12 +48,18 @@ function wait() {
   fresh.hidden = false;
 }
 
+// fits says whether a thread is in the list that is shown, as far as a row tells.
+function fits(data, list) {
+  const is = (name, value) => !list.get(name) || list.get(name) === value;
+  return data.views.includes(list.get('view')) && is('channel', data.channel) && is('outcome', data.outcome) &&
+    (list.get('view') === 'mine' || is('owner', data.owner));
+}
+
 function thread(data) {
-  const view = frame.dataset.view;
-  const here = data.views.includes(view);
+  const list = asked();
+  const here = fits(data, list);
   if (!exchange(data.id, data.html, !here)) {
-    const filtered = location.pathname === '/search' || new URLSearchParams(location.search).has('q');
-    if (here && !filtered && !data.own) waiting.add(data.id);
+    if (here && !list.get('q') && !data.own) waiting.add(data.id); // words are the server's to look for
     else waiting.delete(data.id);
     wait();
   }

@@ -26,6 +26,12 @@ export function moved(row) {
   place = row;
 }
 
+// asked is what the list that is shown was asked for.
+export function asked() {
+  const at = document.getElementById('fresh')?.href;
+  return at ? new URL(at).searchParams : new URLSearchParams();
+}
+
 export function article() {
   return pane?.querySelector('article');
 }
@@ -110,7 +116,6 @@ function opened(target) {
   }
   if (target.id === 'list') {
     frame.dataset.pane = 'list';
-    frame.dataset.view = document.querySelector('#views [aria-current]')?.dataset.view ?? frame.dataset.view;
     mark();
   }
   refresh();
