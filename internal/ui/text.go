@@ -121,11 +121,14 @@ func fill(text string, args []any) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// problem is an error in the reader's language: the catalogue's sentence for
-// its code, if it has one, else the error's own.
+// problem is an error in the reader's language: the catalogue's sentence for its
+// kind and code, for its code, or for what only passes with time; else the error's
+// own.
 func (l *language) problem(e *desk.Error) string {
-	if text, ok := l.texts["error."+e.Code]; ok {
-		return text
+	for _, key := range []string{"error." + e.Kind.String() + "." + e.Code, "error." + e.Code, "error.kind." + e.Kind.String()} {
+		if text, ok := l.texts[key]; ok {
+			return text
+		}
 	}
 	if e.Text == "" {
 		return l.say("problem." + e.Kind.String())

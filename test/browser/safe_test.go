@@ -146,7 +146,7 @@ func TestEveryPageIsAccessibleInBothThemesAndLanguages(t *testing.T) {
 	pages := map[string][]string{
 		"": {"/sign-in"},
 		"admin": {
-			"/?view=all", "/?view=overdue", "/search?q=&view=all", thread + "&did=claim", "/thread/" + ids[6].String() + "/print", "/keys", "/thread/1",
+			"/?view=all", "/?view=overdue", "/?order=urgent&view=all", "/search?q=&view=all", thread + "&did=claim", "/thread/" + ids[6].String() + "/print", "/keys", "/thread/1",
 			"/settings", "/settings/people", "/settings/people/1", "/settings/channels", "/settings/channels/" + website.String(),
 			"/settings/apps", "/settings/keys", "/settings/audit",
 		},

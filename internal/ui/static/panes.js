@@ -116,13 +116,19 @@ function opened(target) {
   }
   if (target.id === 'list') {
     frame.dataset.pane = 'list';
+    sight();
     mark();
   }
   refresh();
 }
 
+// sight brings the view that is open into sight, where the views are one line.
+function sight() {
+  document.querySelector('.views [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+}
+
 export function panes() {
-  document.querySelector('#views [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  sight();
   const open = document.querySelector('#threads a.row[aria-current]');
   if (open) {
     place = open;
