@@ -12,17 +12,19 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/readers"
 	"github.com/afterbeep/afterbeep/internal/ui"
 )
 
-// calls makes the pages anew, with a telephone system to call with.
+// calls makes the pages anew, beside the server's, with a telephone system to call with.
 func (w *world) calls(template string) {
 	w.t.Helper()
 	dialler, err := desk.ParseDialler(template)
 	w.must(err)
+	log := slog.New(slog.DiscardHandler)
 	pages, err := ui.New(ui.Parts{
-		Desk: w.desk, People: w.staff, Keys: w.keys, Rooms: w.store, Audit: w.store, Log: w.store, Feed: w.feed,
-		Channels: w.store, Apps: w.store, Draining: make(chan struct{}), Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Desk: w.desk, People: w.staff, Keys: w.Keys(), Rooms: w.Store, Audit: w.Store, Log: w.Store, Feed: readers.NewFeed(w.Store.Heads, log),
+		Channels: w.Store, Apps: w.Store, Draining: make(chan struct{}), Now: time.Now, Logger: log,
 		Dialler: dialler,
 	})
 	w.must(err)
@@ -100,7 +102,7 @@ func TestTCallsWithoutTellingWhereFromAndLeavesTheDeskAlone(t *testing.T) {
 	}))
 	defer pbx.Close()
 	w.calls(pbx.URL + "/call?to={number}&agent={login}&thread={thread}")
-	b := w.tab(chromium(t), "anna", desktop)
+	b := w.tab("anna", desktop)
 	b.open("/thread/" + id.String() + "?view=all")
 	b.key("t") // there is nothing to call yet
 	b.key("s")

@@ -104,7 +104,7 @@ func TestAnothersFilterIsNotThere(t *testing.T) {
 	w := newWorld(t)
 	const query = "channel=202611230000000001&view=all"
 	annas, shared := w.keep("anna", "canary of anna", query, false), w.keep("sofia", "for all", query, true)
-	second, err := w.store.AddTenant(t.Context(), "second")
+	second, err := w.Store.AddTenant(t.Context(), "second")
 	w.must(err)
 	root, _, err := w.staff.Create(t.Context(), new(people.Operator(second.ID)), desk.Person{Login: "root", Name: "Root", Role: desk.RoleAdministrator, Locale: "en"}, secretOf("root"))
 	w.must(err)
@@ -131,11 +131,11 @@ func TestAnothersFilterIsNotThere(t *testing.T) {
 		t.Error("no number is a filter", status)
 	}
 	for who, want := range map[desk.PersonID]int{w.people["anna"].ID: 2, w.people["bo"].ID: 1} {
-		if all, err := w.store.FiltersOf(t.Context(), 1, who); err != nil || len(all) != want {
+		if all, err := w.Store.FiltersOf(t.Context(), 1, who); err != nil || len(all) != want {
 			t.Errorf("%d has %v, %v", who, all, err)
 		}
 	}
-	if all, err := w.store.FiltersOf(t.Context(), second.ID, root.ID); err != nil || len(all) != 0 {
+	if all, err := w.Store.FiltersOf(t.Context(), second.ID, root.ID); err != nil || len(all) != 0 {
 		t.Error(all, err)
 	}
 }
@@ -221,7 +221,7 @@ func TestSavedFiltersAreReachedByKeyAndCountedLive(t *testing.T) {
 	first := w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", "first")
 	w.keep("anna", "Site", "channel="+website.String()+"&view=unclaimed", false)
 	words := w.keep("anna", "Words", "q=charger&view=all", false)
-	b := w.tab(chromium(t), "anna", desktop)
+	b := w.tab("anna", desktop)
 	b.open("/?view=unclaimed")
 	count := func(name string) string {
 		return `[...document.querySelectorAll("#saved a")].find(a => a.innerText.startsWith("` + name + `")).querySelector("[data-n]")`
@@ -253,7 +253,7 @@ func TestSavedFiltersAreReachedByKeyAndCountedLive(t *testing.T) {
 func TestSavedFiltersAreMadeAndRemovedByKeyboardAlone(t *testing.T) {
 	w := newWorld(t)
 	w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", "first")
-	b := w.tab(chromium(t), "sofia", desktop)
+	b := w.tab("sofia", desktop)
 	b.open("/search?q=first&view=all")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".filter button").focus()`))
 	tabTo := func(selector string) {
@@ -273,7 +273,7 @@ func TestSavedFiltersAreMadeAndRemovedByKeyboardAlone(t *testing.T) {
 	tabTo(`.keep button`)
 	b.key("\r")
 	b.until("it is kept, and read out", scripted+` && document.querySelector("#saved [aria-current]")?.innerText === "First ones 第一" && document.querySelector("#rows [role=status]").innerText === "Filter saved."`)
-	if all, err := w.store.FiltersOf(t.Context(), 1, w.people["bo"].ID); err != nil || len(all) != 1 || !all[0].Shared {
+	if all, err := w.Store.FiltersOf(t.Context(), 1, w.people["bo"].ID); err != nil || len(all) != 1 || !all[0].Shared {
 		t.Fatal(all, err)
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".filters > summary").focus()`))
@@ -295,10 +295,9 @@ func TestSavedFiltersAreAccessibleInBothThemesAndLanguages(t *testing.T) {
 	w.keep("sofia", "A name that is as long as one can be, which is 64 characters, x", "owner=99&view=mine", false)
 	_, err := w.desk.Call(t.Context(), w.actor("sofia"), ids[0], 0, handling.Call{Outcome: desk.LineBusy})
 	w.must(err)
-	browser := chromium(t)
 	for _, locale := range []string{"en", "zh_CN"} {
 		w.speak("sofia", locale)
-		b := w.tab(browser, "sofia", desktop)
+		b := w.tab("sofia", desktop)
 		for name, path := range map[string]string{
 			"kept": "/?" + query, "found": "/search?q=%E5%8F%91&view=all&since=week", "gone": "/?channel=202611230000000099&view=all",
 			"thread": "/thread/" + ids[6].String() + "?" + query,
@@ -334,7 +333,7 @@ func TestTheAddressBarKeepsTheWholeFilterThroughEverythingThatIsDone(t *testing.
 		}
 		_ = r.Body.Close()
 	}
-	b := w.tab(chromium(t), "anna", desktop)
+	b := w.tab("anna", desktop)
 	b.open("/search?q=&view=all&channel=" + website.String() + "&owner=&outcome=busy&since=week")
 	b.key("j")
 	b.key("c") // claimed where it stands
