@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -185,13 +186,12 @@ func (s *Store) Message(ctx context.Context, tenant desk.TenantID, name string) 
 	if err != nil {
 		return nil, err
 	}
-	// The journal first: what is sorted between the two reads is then found twice,
-	// and not missed.
-	waiting, err := s.waiting(ctx, tenant, ids)
-	if err != nil {
-		return nil, err
+	// As in Messages: the journal first, or a message that is sorted in between
+	// would be in neither.
+	found, damaged := s.waiting(ctx, tenant, ids)
+	if damaged != nil && !isDamaged(damaged) {
+		return nil, damaged
 	}
-	var found []desk.Listed
 	for ids := range slices.Chunk(ids, 500) {
 		w := where{text: ` WHERE m.tenant_id = $1`}
 		w.ids(`m.id`, ids)
@@ -202,16 +202,11 @@ func (s *Store) Message(ctx context.Context, tenant desk.TenantID, name string) 
 		}
 		found = append(found, some...)
 	}
-	for i := range waiting {
-		same := func(l desk.Listed) bool { return l.ID == waiting[i].ID }
-		if !slices.ContainsFunc(found, same) {
-			found = append(found, waiting[i])
-		}
-	}
-	if len(found) == 0 {
+	found = newest(found, len(found))
+	if damaged == nil && len(found) == 0 {
 		return nil, desk.Errorf(desk.Missing, "message", "there is no message %q", name)
 	}
-	return found, nil
+	return found, damaged
 }
 
 // named turns an ID or a reference into the IDs it may mean.
@@ -224,24 +219,45 @@ func named(name string) ([]desk.ID, error) {
 }
 
 // waiting finds messages by ID among those that are not sorted. Only few of the
-// IDs that a reference may mean are as young as what is in the journal.
-func (s *Store) waiting(ctx context.Context, tenant desk.TenantID, ids []desk.ID) (all []desk.Listed, err error) {
-	found, err := s.ask(ctx, `SELECT min(id) FROM journal`)
-	oldest, err := collect(found, err, scanNumber)
-	if err != nil || !oldest[0].Valid {
+// IDs that a reference may mean are as young as what is there.
+func (s *Store) waiting(ctx context.Context, tenant desk.TenantID, ids []desk.ID) (all []desk.Listed, damaged error) {
+	oldest, err := s.oldestWaiting(ctx, tenant)
+	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
-		if id < desk.ID(oldest[0].Int64) || id.Time().After(time.Now().Add(time.Hour)) && len(ids) > 1 {
+		if id < oldest || id.Time().After(time.Now().Add(time.Hour)) && len(ids) > 1 {
 			continue
 		}
 		page, err := s.unsorted(ctx, tenant, desk.Query{Before: id + 1, Since: id.Time(), Limit: 1})
-		if err != nil {
+		if err != nil && !isDamaged(err) {
 			return nil, err
 		}
-		if len(page) > 0 && page[0].ID == id {
-			all = append(all, page[0])
+		damaged = cmp.Or(damaged, err)
+		if i := slices.IndexFunc(page, func(l desk.Listed) bool { return l.ID == id }); i >= 0 {
+			all = append(all, page[i])
 		}
 	}
-	return all, nil
+	return all, damaged
+}
+
+// oldestWaiting is the smallest ID that is in the journal, or was set aside.
+func (s *Store) oldestWaiting(ctx context.Context, tenant desk.TenantID) (desk.ID, error) {
+	found, err := s.ask(ctx, `SELECT min(id) FROM journal`)
+	oldest, err := collect(found, err, scanNumber)
+	if err != nil {
+		return 0, err
+	}
+	found, err = s.query(ctx, tenant, `SELECT min(id) FROM aside WHERE tenant_id = $1`)
+	aside, err := collect(found, err, scanNumber)
+	if err != nil {
+		return 0, err
+	}
+	least := desk.ID(math.MaxInt64)
+	for _, n := range append(oldest, aside...) {
+		if n.Valid {
+			least = min(least, desk.ID(n.Int64))
+		}
+	}
+	return least, nil
 }

@@ -61,6 +61,10 @@ var rulings = map[string]ruling{
 	"GET /events":            {everybody, 200, none, ""},
 	"GET /keys":              {everybody, 200, none, ""},
 
+	"POST /filters":             {everybody, 303, none, "name={fresh}&view=view%3Dall%26outcome%3Dreached"},
+	"POST /filters/{id}":        {everybody, 303, 404, "name={fresh}"},
+	"POST /filters/{id}/remove": {everybody, 303, 404, ""},
+
 	"POST /thread/{id}/claim":   {handlers, 303, 404, ""},
 	"POST /thread/{id}/keep":    {handlers, 409, 404, ""}, // what she has not claimed
 	"POST /thread/{id}/release": {handlers, 303, 404, ""}, // nobody's already
@@ -188,6 +192,9 @@ func (w *world) others() *estate {
 		e.person()
 		e.key()
 	}
+	for range 20 {
+		e.filter("anna")
+	}
 	return e
 }
 
@@ -258,14 +265,24 @@ func (e *estate) session(login string) string {
 	return hex.EncodeToString(all[0].ID) // the newest
 }
 
+// filter is kept by that person.
+func (e *estate) filter(login string) string {
+	e.w.t.Helper()
+	f, err := e.w.Store.AddFilter(e.w.t.Context(), desk.Filter{Tenant: e.tenant, Person: e.w.people[login].ID, Name: e.fresh(), Query: "view=all"})
+	e.w.must(err)
+	return fmt.Sprint(f.ID)
+}
+
 // fill puts this tenant's things into a path or a form.
 func (e *estate) fill(text, login string) string {
 	e.w.t.Helper()
+	text = strings.Replace(text, "/filters/{id}", "/filters/{filter}", 1)
 	for name, made := range map[string]func() string{
 		"{id}": e.thread, "{person}": e.person, "{key}": e.key, "{app}": e.app, "{fresh}": e.fresh,
 		"{channel}": e.channel.String, "{secret}": func() string { return "1.x" }, "{$}": func() string { return "" },
 		"{me}": e.w.people[login].ID.String, "{session}": func() string { return e.session(login) },
-		"{login}": func() string { return "nobody" + e.fresh() },
+		"{filter}": func() string { return e.filter(login) },
+		"{login}":  func() string { return "nobody" + e.fresh() },
 	} {
 		if !strings.Contains(text, name) {
 			continue
@@ -355,6 +372,7 @@ func (e *estate) state() string {
 	add(w.Store.Channels(ctx, e.tenant))
 	add(w.Store.Apps(ctx, e.tenant))
 	add(w.Store.APIKeys(ctx, e.tenant))
+	add(w.Store.Filters(ctx, e.tenant))
 	add(w.Store.Threads(ctx, e.tenant, desk.Query{Limit: 1000}))
 	add(w.Store.Events(ctx, e.tenant, 0, 10000))
 	add(w.Store.Deeds(ctx, e.tenant, desk.DeedQuery{Limit: 1}))

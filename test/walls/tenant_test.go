@@ -16,7 +16,7 @@ import (
 // fields are the texts of a tenant that hold a canary of their own.
 var fields = []string{
 	"text", "username", "userid", "callid", "caller", "note", "callnote", "reason",
-	"person", "login", "channel", "origin", "app", "apikey", "agent", "hiddentext", "hiddennote",
+	"person", "login", "channel", "origin", "app", "apikey", "agent", "hiddentext", "hiddennote", "filter",
 }
 
 // callers are the same for all tenants, and so are logins, the names of what has
@@ -211,6 +211,9 @@ func (tn *tenant) work() {
 	do(tn.staff["supervisor"], 4, "assign", url.Values{"to": {tn.ids["person"][1]}})
 	do(agent, 5, "reveal", nil)
 	do(agent, 6, "note", url.Values{"text": {tn.word("hiddennote")}})
+	if a := tn.staff["supervisor"].post("/filters", url.Values{"name": {tn.word("filter")}, "shared": {"1"}, "view": {"view=all&outcome=reached"}}); a.status != http.StatusSeeOther {
+		tn.h.t.Fatalf("a filter is not kept: %d %s", a.status, a.body)
+	}
 	leave(0, callers[0], tn.find+" again, to the same thread")
 	leave(0, callers[3], tn.word("text")+" again, after it was closed")
 	tn.ids["thread"] = append(tn.ids["thread"], tn.thread(tn.ids["message"][len(tn.ids["message"])-1]))

@@ -94,6 +94,11 @@ func setAside(t *testing.T, open Open) {
 	if len(aside) != 1 || aside[0].Text != lost.Text || len(b.list(desk.Query{})) != 3 {
 		t.Fatalf("aside: %+v", aside)
 	}
+	for _, name := range []string{lost.ID.String(), lost.ID.Reference()} {
+		if found, err := b.Message(b.ctx, desk.DefaultTenant, name); err != nil || len(found) != 1 || found[0].State != desk.Aside {
+			t.Errorf("%s: %+v, %v", name, found, err)
+		}
+	}
 	if back, err := b.Backlog(b.ctx); err != nil || back.Aside != 1 || back.Messages != 0 {
 		t.Fatalf("%+v, %v", back, err)
 	}
