@@ -51,6 +51,8 @@ var suites = []struct {
 	{"many", "PostgreSQL, a synchronous standby and two nodes, against SQLite", (*bench).many},
 	{"many-sorting", "how fast a backlog drains on PostgreSQL", (*bench).manySorting},
 	{"pages", "the first page of the inbox and of searches, of a million messages against ten thousand", (*bench).pages},
+	{"desk", "pages of the desk: a million messages with ten thousand open threads against a thousand messages", (*bench).desk},
+	{"agents", "two hundred agents at their work, and what that does to those who leave messages", (*bench).agents},
 	{"start", "from the start of the process to ready, memory, size", (*bench).start},
 }
 
@@ -137,7 +139,9 @@ type bench struct {
 	*options
 	ctx     context.Context
 	log     io.Writer
-	stage   *stage
+	stage   *stage // what a suite started ends with the suite
+	run     *stage // what the run started ends with the run
+	museum  museum
 	records []record
 }
 
@@ -151,7 +155,7 @@ func open(ctx context.Context, o *options) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{options: o, ctx: ctx, log: os.Stderr, stage: &stage{dir: scratch}}
+	b := &bench{options: o, ctx: ctx, log: os.Stderr, stage: &stage{dir: scratch}, run: &stage{dir: scratch}}
 	b.say("building the binary and its variant with teeth")
 	if err := b.build(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(scratch))
@@ -161,6 +165,7 @@ func open(ctx context.Context, o *options) (*bench, error) {
 
 func (b *bench) close() {
 	b.stage.clear()
+	b.run.clear()
 	if err := os.RemoveAll(b.stage.dir); err != nil {
 		b.say("%v", err)
 	}

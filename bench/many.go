@@ -129,7 +129,7 @@ func (b *bench) manySorting() error {
 	for range b.rounds {
 		o := on(pg.Database(b.stage))
 		creds := rig.Provision(b.stage, o)
-		if err := b.fill(o, creds, b.drain, time.Hour); err != nil {
+		if err := b.fill(o, b.drain, time.Hour, letters(creds)); err != nil {
 			return err
 		}
 		s, err := b.serve(o, creds)

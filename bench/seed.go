@@ -19,40 +19,48 @@ import (
 	"github.com/afterbeep/afterbeep/test/rig"
 )
 
-// seeded is a store with at least n sorted messages, made once for each schema
-// and kept in the cache: the journal is filled directly, and a server sorts it.
+// seeded is a store with at least n sorted messages, all of whose threads are
+// open: the journal is filled directly, and a server sorts it.
 func (b *bench) seeded(n int) (rig.Options, rig.Credentials, error) {
-	var creds rig.Credentials
+	folder, creds, err := b.seed(fmt.Sprintf("store-%d", n), func(o rig.Options) (rig.Credentials, error) {
+		creds := rig.Provision(b.stage, o)
+		if err := b.fill(o, n, 30*24*time.Hour, letters(creds)); err != nil {
+			return creds, err
+		}
+		s, err := b.serve(o, creds)
+		if err != nil {
+			return creds, err
+		}
+		return creds, errors.Join(s.drained(b, time.Hour), s.leave())
+	})
+	return settings(folder, ""), creds, err
+}
+
+// seed gives the data folder of a store that is made once for each schema, and
+// kept in the cache.
+func (b *bench) seed(name string, grow func(rig.Options) (rig.Credentials, error)) (data string, creds rig.Credentials, err error) {
 	schema, err := schemaPrint()
 	if err != nil {
-		return rig.Options{}, creds, err
+		return "", creds, err
 	}
-	folder := filepath.Join(b.cache, fmt.Sprintf("store-%d-%s", n, schema))
-	o := settings(filepath.Join(folder, "data"), "")
+	folder := filepath.Join(b.cache, name+"-"+schema)
+	data = filepath.Join(folder, "data")
 	marker := filepath.Join(folder, "seeded.json")
 	if text, err := os.ReadFile(marker); err == nil {
-		return o, creds, json.Unmarshal(text, &creds)
+		return data, creds, json.Unmarshal(text, &creds)
 	}
-	b.say("seeding %d messages in %s (once; takes minutes for millions)", n, folder)
+	b.say("seeding %s in %s (once; takes minutes for millions)", name, folder)
 	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o700)); err != nil {
-		return o, creds, err
+		return "", creds, err
 	}
-	creds = rig.Provision(b.stage, o)
-	if err := b.fill(o, creds, n, 30*24*time.Hour); err != nil {
-		return o, creds, err
-	}
-	s, err := b.serve(o, creds)
-	if err != nil {
-		return o, creds, err
-	}
-	if err := errors.Join(s.drained(b, time.Hour), s.leave()); err != nil {
-		return o, creds, err
+	if creds, err = grow(settings(data, "")); err != nil {
+		return "", creds, err
 	}
 	text, err := json.Marshal(creds)
 	if err != nil {
-		return o, creds, err
+		return "", creds, err
 	}
-	return o, creds, os.WriteFile(marker, text, 0o600)
+	return data, creds, os.WriteFile(marker, text, 0o600)
 }
 
 // schemaPrint changes with the migrations, so that a store of another schema
@@ -76,12 +84,12 @@ func schemaPrint() (string, error) {
 
 // fill writes n messages into the journal of a store that no server runs on, as
 // intake would have written them, spread evenly over the time before now.
-func (b *bench) fill(o rig.Options, creds rig.Credentials, n int, over time.Duration) error {
+func (b *bench) fill(o rig.Options, n int, over time.Duration, write author) error {
 	a, err := b.store(o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(appendAll(b.ctx, a.Store, creds, n, over), a.Close())
+	return errors.Join(appendAll(b.ctx, a.Store, n, over, write), a.Close())
 }
 
 // store opens a store as a command does.
@@ -97,29 +105,33 @@ func (b *bench) store(o rig.Options) (*app.App, error) {
 	return app.Open(b.ctx, set)
 }
 
-func appendAll(ctx context.Context, s *store.Store, creds rig.Credentials, n int, over time.Duration) error {
-	channel, err := desk.ParseChannelID(creds.ChannelID)
-	if err != nil {
+// author writes the n-th message: all of it but its tenant, ID and time.
+type author func(n int, m *desk.Message) error
+
+// letters are those of a million callers.
+func letters(creds rig.Credentials) author {
+	return func(n int, m *desk.Message) (err error) {
+		m.App, m.UserID, m.UserName, m.Locale = desk.AppKey(creds.AppKey), "bench", "Bench", "zh_CN"
+		m.CallID, m.Caller, m.Text = letter(n)
+		m.Channel, err = desk.ParseChannelID(creds.ChannelID)
 		return err
 	}
+}
+
+func appendAll(ctx context.Context, s *store.Store, n int, over time.Duration, write author) error {
 	at, step := time.Now().Add(-over), over/time.Duration(n)
 	ids := desk.NewSequence(desk.MaxNode, 0, func() time.Time { return at })
-	message := func(i int) *desk.Message {
-		at = at.Add(step)
-		m := &desk.Message{
-			Tenant: desk.DefaultTenant, ID: ids.Next(), Channel: channel, App: desk.AppKey(creds.AppKey),
-			ReceivedAt: at, UserID: "bench", UserName: "Bench", Locale: "zh_CN",
-		}
-		m.CallID, m.Caller, m.Text = letter(i)
-		return m
-	}
 	const rows = 16
 	for i := 0; i < n; {
 		batch := &desk.Batch{At: at}
 		for range rows {
 			row := desk.Row{}
 			for ; row.Count < desk.RowLines && i < n; i++ {
-				m := message(i)
+				at = at.Add(step)
+				m := &desk.Message{Tenant: desk.DefaultTenant, ID: ids.Next(), ReceivedAt: at}
+				if err := write(i, m); err != nil {
+					return err
+				}
 				if row.Count == 0 {
 					row.First = m.ID
 				}

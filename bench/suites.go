@@ -226,7 +226,7 @@ func (b *bench) backlogged(n int) (*server, error) {
 	if err := s.leave(); err != nil {
 		return nil, err
 	}
-	if err := b.fill(s.options, s.creds, n, time.Hour); err != nil {
+	if err := b.fill(s.options, n, time.Hour, letters(s.creds)); err != nil {
 		return nil, err
 	}
 	return b.serve(s.options, s.creds)

@@ -1,0 +1,3 @@
+package main
+
+func (b *bench) agents() error { return nil }
