@@ -21,9 +21,11 @@ func FiredText(t desk.Timer) string { return selectThread + ` WHERE tenant_id = 
 
 // The statements that have one text.
 const (
-	TallyText   = tallyText
-	LoadText    = loadText
-	CallersText = callersText
+	TallyText          = tallyText
+	LoadText           = loadText
+	CallersText        = callersText
+	NewestMessagesText = newestMessages
+	NewestEventsText   = newestEvents
 )
 
 // Over is a store of the same engine on other pools, which a test may have

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
@@ -234,13 +233,12 @@ const callersText = selectThread + ` WHERE tenant_id = $1 AND id IN (
 // Newest gives the newest messages of a thread, and of its events, in the order
 // in which they came. With a *Damaged error both are valid all the same.
 func (s *Store) Newest(ctx context.Context, tenant desk.TenantID, thread desk.ID, limit int) ([]desk.Listed, []desk.Event, error) {
-	found, err := s.query(ctx, tenant, selectMessage+` WHERE m.tenant_id = $1 AND m.thread_id = $2 ORDER BY m.id DESC LIMIT $3`, int64(thread), limit)
+	found, err := s.query(ctx, tenant, newestMessages, int64(thread), limit)
 	messages, damaged := sound(collect(found, err, scanMessage))
 	if damaged != nil && !isDamaged(damaged) {
 		return nil, nil, damaged
 	}
-	found, err = s.query(ctx, tenant, selectEvent+` WHERE tenant_id = $1 AND thread_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4`,
-		int64(thread), int64(math.MaxInt64), limit)
+	found, err = s.query(ctx, tenant, newestEvents, int64(thread), limit)
 	events, err := soundEvents(collect(found, err, scanEvent))
 	if err == nil {
 		err = damaged
@@ -249,3 +247,13 @@ func (s *Store) Newest(ctx context.Context, tenant desk.TenantID, thread desk.ID
 	slices.Reverse(events)
 	return messages, events, err
 }
+
+// By way of the keys, which an index holds whole: without statistics SQLite takes
+// a tenant's rows for ten, and would rather read all of them in the order of the
+// key than look up those of one thread.
+const (
+	newestMessages = selectMessage + ` WHERE m.tenant_id = $1 AND m.id IN (
+	SELECT id FROM message WHERE tenant_id = $1 AND thread_id = $2 ORDER BY id + 0 DESC LIMIT $3) ORDER BY m.id DESC`
+	newestEvents = selectEvent + ` WHERE tenant_id = $1 AND seq IN (
+	SELECT seq FROM event WHERE tenant_id = $1 AND thread_id = $2 ORDER BY seq + 0 DESC LIMIT $3) ORDER BY seq DESC`
+)

@@ -58,7 +58,9 @@ func questions() (all []walk) {
 	return append(all,
 		walk{"counts", store.TallyText, []any{now.UnixMicro(), now.UnixMicro()}, "thread_(owner_)?urgent"},
 		walk{"loads", store.LoadText, nil, "thread_owner_(newest|urgent)"},
-		walk{"earlier", store.CallersText, []any{"+8613800000001", 50}, "thread_caller"})
+		walk{"earlier", store.CallersText, []any{"+8613800000001", 50}, "thread_caller"},
+		walk{"a thread's newest messages", store.NewestMessagesText, []any{5, 500}, "message_thread"},
+		walk{"a thread's newest events", store.NewestEventsText, []any{5, 500}, "event_thread"})
 }
 
 // index is what a view walks along.
