@@ -27,7 +27,7 @@ const (
 // desk compares the pages of a large desk with those of a small one, both servers
 // asked in turns.
 func (b *bench) desk() error {
-	for _, engine := range []string{"SQLite", "PostgreSQL"} {
+	for _, engine := range b.engines {
 		small, err := b.counter(engine, smallDesk)
 		if err != nil {
 			return fmt.Errorf("%s, %d messages: %w", engine, smallDesk, err)

@@ -34,6 +34,10 @@ type options struct {
 	drain       int // messages in the backlog that sorting is measured on
 	rate        int // messages a second while sorting drains
 	only        string
+	engines     []string
+	agents      int           // at work in the suite of that name
+	pace        time.Duration // between two acts of each, on average
+	arrivals    int           // messages a second beside them
 	cache       string
 	scratch     string
 	results     string
@@ -52,7 +56,8 @@ var suites = []struct {
 	{"many-sorting", "how fast a backlog drains on PostgreSQL", (*bench).manySorting},
 	{"pages", "the first page of the inbox and of searches, of a million messages against ten thousand", (*bench).pages},
 	{"desk", "pages of the desk: a million messages with ten thousand open threads against a thousand messages", (*bench).desk},
-	{"agents", "two hundred agents at their work, and what that does to those who leave messages", (*bench).agents},
+	{"agents", "two hundred agents at their work, and what that does to those who leave messages", (*bench).agentsAtWork},
+	{"agents-pages", "what each of them waited for", func(*bench) error { return nil }},
 	{"start", "from the start of the process to ready, memory, size", (*bench).start},
 }
 
@@ -103,14 +108,19 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.cache, "cache", filepath.Join(os.TempDir(), "afterbeep-bench"), "`folder` for seeded stores")
 	f.StringVar(&o.scratch, "scratch", "", "`folder` on the disk to measure; the cache's when empty")
 	f.StringVar(&o.results, "results", "bench/results", "`folder` for the report and the JSON lines")
+	engines := f.String("engines", "SQLite,PostgreSQL", "of the suites that compare pages, with commas")
+	f.IntVar(&o.agents, "agents", staffed, "at work at once, two hundred at most")
+	f.DurationVar(&o.pace, "pace", 2*time.Second, "between two acts of an agent, on average")
+	f.IntVar(&o.arrivals, "arrivals", 50, "messages a second left beside the agents' work")
 	quick := f.Bool("quick", false, "a look instead of a measurement: one short round, small stores")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
 	if *quick {
 		o.rounds, o.seconds, o.warm = 1, 2*time.Second, 500*time.Millisecond
-		o.full, o.million, o.drain = 100_000, 50_000, 50_000
+		o.full, o.million, o.drain, o.agents = 100_000, 50_000, 50_000, 20
 	}
+	o.engines = strings.Split(*engines, ",")
 	for _, text := range strings.Split(*connections, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {

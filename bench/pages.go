@@ -48,7 +48,7 @@ func full(rows, least int, err error) error {
 
 // pages compares a store of a million messages with one of ten thousand.
 func (b *bench) pages() error {
-	for _, engine := range []string{"SQLite", "PostgreSQL"} {
+	for _, engine := range b.engines {
 		small, err := b.shelfed(engine, 10_000)
 		if err != nil {
 			return err

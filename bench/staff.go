@@ -95,7 +95,7 @@ func (s *staff) tellOverdue() error {
 	}
 }
 
-// shut claims threads, calls, reaches the caller, and closes them.
+// shut calls, reaches the caller, and closes the threads.
 func (s *staff) shut(page []desk.Thread) error {
 	if len(page) == 0 {
 		return nil
@@ -106,26 +106,14 @@ func (s *staff) shut(page []desk.Thread) error {
 			return err
 		}
 	}
-	claims := make([]desk.Change, len(page))
+	attempts, closings := make([]desk.Event, len(page)), make([]desk.Change, len(page))
 	for i := range page {
 		was, a, at := page[i], s.agents[i%len(s.agents)], page[i].LastAt.Add(time.Hour)
 		th := was
-		th.Owner, th.ClaimUntil = a.Person, at.Add(handling.Lease)
-		th.Settle()
-		claims[i] = desk.Change{Thread: th, Held: was.ClaimUntil, Event: happened(a, at, &was, &th, desk.ThreadClaimed, desk.Details{Until: th.ClaimUntil})}
-	}
-	closings, attempts := make([]desk.Change, len(page)), make([]desk.Event, len(page))
-	for i := range claims {
-		was, a, at := claims[i].Thread, s.agents[i%len(s.agents)], page[i].LastAt.Add(time.Hour+4*time.Minute)
-		was.Version++
-		th := was
-		th.Attempts, th.Outcome, th.DueAt = th.Attempts+1, desk.Reached, time.Time{}
-		th.State, th.ClosedAt, th.Reason, th.ClaimUntil = desk.Closed, at, solved, time.Time{}
+		th.Owner, th.Attempts, th.Outcome, th.DueAt = a.Person, th.Attempts+1, desk.Reached, time.Time{}
+		th.State, th.ClosedAt, th.Reason = desk.Closed, at, solved
 		attempts[i] = happened(a, at, &was, &th, desk.CallAttempted, desk.Details{Outcome: desk.Reached, Note: spoken})
 		closings[i] = desk.Change{Thread: th, Held: was.ClaimUntil, Event: happened(a, at, &was, &th, desk.ThreadClosed, desk.Details{Outcome: desk.Reached, Reason: solved})}
-	}
-	if err := s.changeAll(claims); err != nil {
-		return err
 	}
 	return errors.Join(s.Store.AppendEvents(s.ctx, desk.DefaultTenant, attempts...), s.changeAll(closings))
 }
@@ -158,9 +146,6 @@ func (s *staff) shutOne(page []desk.Thread) ([]desk.Thread, error) {
 			continue
 		}
 		agent := s.agents[(i-1)%len(s.agents)] // whose turn it will be with the other one
-		if _, err := s.Handling.Claim(s.ctx, agent, first.ID, 0); err != nil {
-			return nil, err
-		}
 		_, err := s.Handling.Call(s.ctx, agent, first.ID, 0, handling.Call{Outcome: desk.Reached, Note: spoken, Close: true, Reason: solved})
 		s.byHand, s.inBulk = first.ID, other.ID
 		return page[1:], err
@@ -202,11 +187,8 @@ func (s *staff) trace(id desk.ID) (all []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		d.Until = d.Until.Truncate(365 * 24 * time.Hour)
-		for _, at := range []**int64{&d.Was.ClaimUntil, &d.Was.DueAt} {
-			if *at != nil {
-				**at = min(**at, 1)
-			}
+		if d.Was != nil && d.Was.DueAt != nil {
+			*d.Was.DueAt = min(*d.Was.DueAt, 1)
 		}
 		text, err := json.Marshal(d)
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,11 +79,15 @@ func (b *bench) workThrough(o rig.Options, open int) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(b.ctx)
+	var group errgroup.Group
+	group.Go(func() error { return a.Store.Run(ctx) }) // carries over what is written, as a server does
 	s, err := b.employ(a)
 	if err == nil {
 		err = s.workThrough(open)
 	}
-	return errors.Join(err, a.Close())
+	stop()
+	return errors.Join(err, group.Wait(), a.Close())
 }
 
 // channel makes one more, with how soon it promises a call.
