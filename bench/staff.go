@@ -108,12 +108,13 @@ func (s *staff) shut(page []desk.Thread) error {
 	}
 	attempts, closings := make([]desk.Event, len(page)), make([]desk.Change, len(page))
 	for i := range page {
-		was, a, at := page[i], s.agents[i%len(s.agents)], page[i].LastAt.Add(time.Hour)
+		was, a := page[i], s.agents[i%len(s.agents)]
 		th := was
 		th.Owner, th.Attempts, th.Outcome, th.DueAt = a.Person, th.Attempts+1, desk.Reached, time.Time{}
-		th.State, th.ClosedAt, th.Reason = desk.Closed, at, solved
-		attempts[i] = happened(a, at, &was, &th, desk.CallAttempted, desk.Details{Outcome: desk.Reached, Note: spoken})
-		closings[i] = desk.Change{Thread: th, Held: was.ClaimUntil, Event: happened(a, at, &was, &th, desk.ThreadClosed, desk.Details{Outcome: desk.Reached, Reason: solved})}
+		th.State, th.ClosedAt, th.Reason = desk.Closed, was.LastAt.Add(time.Hour), solved
+		attempts[i] = happened(a, &was, &th, desk.Event{Kind: desk.CallAttempted}, desk.Details{Outcome: desk.Reached, Note: spoken})
+		closing := happened(a, &was, &th, desk.Event{Kind: desk.ThreadClosed}, desk.Details{Outcome: desk.Reached, Reason: solved})
+		closings[i] = desk.Change{Thread: th, Held: was.ClaimUntil, Event: closing}
 	}
 	return errors.Join(s.Store.AppendEvents(s.ctx, desk.DefaultTenant, attempts...), s.changeAll(closings))
 }
@@ -126,14 +127,15 @@ func (s *staff) changeAll(all []desk.Change) error {
 	return err
 }
 
-// happened is an event as package handling writes it.
-func happened(a desk.Actor, at time.Time, was, th *desk.Thread, kind string, d desk.Details) desk.Event {
+// happened completes an event as package handling writes it.
+func happened(a desk.Actor, was, th *desk.Thread, e desk.Event, d desk.Details) desk.Event {
 	d.By, d.Version, d.State, d.Owner, d.Was = a.Who(), was.Version+1, th.State, th.Owner, desk.Replaced(was, th)
 	data, err := json.Marshal(d)
 	if err != nil {
 		panic(err) // strings and numbers
 	}
-	return desk.Event{Tenant: th.Tenant, Thread: th.ID, Kind: kind, Actor: a.Name, At: at, Data: data}
+	e.Tenant, e.Thread, e.Actor, e.At, e.Data = th.Tenant, th.ID, a.Name, th.ClosedAt, data
+	return e
 }
 
 // shutOne lets the product close one of the threads, and remembers another that
