@@ -191,7 +191,7 @@ func (s *Store) Tallies(ctx context.Context, tenant desk.TenantID, l desk.Listin
 const tallyText = `SELECT channel_id, owner, count(*), sum(CASE WHEN state = 'new' THEN 1 ELSE 0 END),
 	sum(CASE WHEN next_at <= $2 THEN 1 ELSE 0 END), sum(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END),
 	sum(CASE WHEN due_at > 0 AND due_at <= $3 THEN 1 ELSE 0 END)
-	FROM thread WHERE tenant_id = $1 AND state <> 'closed' GROUP BY channel_id, owner`
+	FROM thread WHERE tenant_id = $1 AND state <> 'closed' GROUP BY channel_id, owner ORDER BY channel_id, owner`
 
 // Loads says how much each person has to do; who has nothing is not in it.
 func (s *Store) Loads(ctx context.Context, tenant desk.TenantID) ([]desk.Load, error) {
@@ -202,7 +202,7 @@ func (s *Store) Loads(ctx context.Context, tenant desk.TenantID) ([]desk.Load, e
 	})
 }
 
-const loadText = `SELECT owner, count(*), max(id) FROM thread WHERE tenant_id = $1 AND owner > 0 AND state <> 'closed' GROUP BY owner`
+const loadText = `SELECT owner, count(*), max(id) FROM thread WHERE tenant_id = $1 AND owner > 0 AND state <> 'closed' GROUP BY owner ORDER BY owner`
 
 // ThreadsByID reads threads in no order; who is not there is left out.
 func (s *Store) ThreadsByID(ctx context.Context, tenant desk.TenantID, ids []desk.ID) (all []desk.Thread, err error) {
