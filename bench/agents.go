@@ -71,6 +71,9 @@ func (c *crowd) takeTurns(engine string) error {
 			}
 		}
 		c.say("  %s, round %d: %s; intake alone p99 %.2f ms", engine, round+1, shifts[round], milliseconds(alone[round].Latency.Quantile(0.99)))
+		if r := shifts[round].intake; r.Unacked() > 0 {
+			c.say("    messages not acknowledged: %d refused, %d busy, %d limited, %d otherwise, %d without a whole answer; %.200s", r.Failed, r.Busy, r.Limited, r.Other, r.Broken, r.Sample)
+		}
 		for _, err := range shifts[round].wrong[:min(5, len(shifts[round].wrong))] {
 			c.say("    %v", err)
 		}

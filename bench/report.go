@@ -202,7 +202,14 @@ teeth), once as it is and once with the journal replaced by nothing: it authenti
 process and a fresh folder; sorting runs beside intake, as it always does. The load is a generator of ours on one thread, with requests prepared in advance (three
 headers, four fields, 20 to 200 bytes of English and Chinese), keep-alive connections, the next request on a connection when its answer is there; "a message" is an answer
 with resultCode 0. Settings are the defaults, but for the limit a callId (none) and the log level (warn). "While sorting drains" is an open loop of 64 connections:
-latency counts from the moment when a request was due. Processor time is that of the server's process.`, b.rounds, b.seconds, b.warm)
+latency counts from the moment when a request was due. Processor time is that of the server's process.
+
+Pages are asked for over loopback by an agent who signed in through the form, whole, as a browser asks for them (a claim as the scripts send it), from the request to the
+last byte: more than the server's time. The two servers are asked in turns, %d times each a round. A page without what was to be on it is an error: fifty rows, the
+customer who was looked for, all messages of the thread, a claim that is hers. Both stores have two hundred agents, three channels, callers who wrote five times each, some
+threads assigned, claimed, waiting and overdue; in the small one all threads are open, so that its pages are as full. PostgreSQL holds what SQLite does, carried over by
+"afterbeep move". Agents at work have a session and a stream each, and rest %v between two acts on average, some ten times faster than people; %d messages a second arrive
+meanwhile. A claim is on another screen when its stream has said so, counted from before the claim was sent.`, b.rounds, b.seconds, b.warm, asks, b.pace, b.arrivals)
 }
 
 func machine(dir string) string {

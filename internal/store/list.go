@@ -248,9 +248,8 @@ func (s *Store) Newest(ctx context.Context, tenant desk.TenantID, thread desk.ID
 	return messages, events, err
 }
 
-// By way of the keys, which an index holds whole: without statistics SQLite takes
-// a tenant's rows for ten, and would rather read all of them in the order of the
-// key than look up those of one thread.
+// By way of the keys, which an index holds whole: without statistics SQLite would
+// rather walk all of a tenant's rows backwards than look up those of one thread.
 const (
 	newestMessages = selectMessage + ` WHERE m.tenant_id = $1 AND m.id IN (
 	SELECT id FROM message WHERE tenant_id = $1 AND thread_id = $2 ORDER BY id + 0 DESC LIMIT $3) ORDER BY m.id DESC`
