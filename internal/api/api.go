@@ -14,17 +14,13 @@ package api
 import (
 	"context"
 	"log/slog"
-	"net/http"
-	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/afterbeep/afterbeep/internal/auth"
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/handling"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 	"github.com/afterbeep/afterbeep/internal/people"
-	"github.com/afterbeep/afterbeep/internal/web"
 )
 
 // Messages is where messages are read.
@@ -75,7 +71,7 @@ type Parts struct {
 	Keys     *people.Keys
 	Messages Messages
 	Rooms    Rooms
-	Book     people.Book // the audit log
+	Book     Book
 	Log      Log
 	Feed     Feed
 	Intake   Intake
@@ -94,24 +90,17 @@ type Parts struct {
 	Beat time.Duration
 }
 
-// Route is one operation, and what it takes to reach it.
-type Route struct {
-	Method, Path string
-	May          desk.Permission
-}
-
 // Surface is /v1 as it is served.
 type Surface struct {
 	Parts
-	pages  *web.Pages
-	paths  *http.ServeMux // knows each path, whatever the method
-	takes  map[string][]string
-	routes []Route
-	rate   *auth.Limiter
-	shown  shown
-	spec   []byte
-	guide  []byte
+	*openapi.Door
+	rate  *auth.Limiter
+	shown shown
 }
+
+const about = "For programs, what the pages are for people. Send an API key of the tenant: `Authorization: Bearer abk_…` " +
+	"(`afterbeep key create` makes one, and so do the settings). IDs are strings, times RFC 3339 in UTC with microseconds. " +
+	"Errors are problem+json (RFC 9457) with a stable `code`. Lists have a `next` address."
 
 // New makes the surface.
 func New(p Parts) (*Surface, error) {
@@ -120,65 +109,15 @@ func New(p Parts) (*Surface, error) {
 	}
 	began := p.Now()
 	s := &Surface{
-		Parts: p, paths: http.NewServeMux(), takes: map[string][]string{},
-		rate: auth.NewLimiter(time.Minute, func() time.Duration { return p.Now().Sub(began) }),
+		Parts: p, rate: auth.NewLimiter(time.Minute, func() time.Duration { return p.Now().Sub(began) }),
+		Door: openapi.New(openapi.Settings{About: about, Keys: p.Keys, Logger: p.Logger, Observe: p.Observe, Body: p.Body}),
 	}
-	d := newDoor(s)
-	for _, register := range []func(*door){
-		(*door).messages, (*door).leaving, (*door).exports, (*door).threads, (*door).handling,
-		(*door).events, (*door).people, (*door).channels, (*door).apps,
+	for _, register := range []func(){
+		s.messages, s.leaving, s.threads, s.handling, s.entries, s.exports, s.events, s.people, s.channels, s.apps, s.keys, s.audit,
 	} {
-		register(d)
+		register()
 	}
-	if err := s.document(d); err != nil {
-		return nil, err
-	}
-	open := []web.Page{
-		{Method: http.MethodGet, Path: base + "/openapi.json", Handle: s.openapi},
-		{Method: http.MethodGet, Path: base + "/docs", Handle: s.docs},
-		{Method: http.MethodGet, Path: base + "/docs.css", Handle: s.style},
-	}
-	for _, page := range open {
-		s.know(page.Method, page.Path)
-	}
-	lost := web.Page{Path: base + "/{rest...}", Handle: s.lost}
-	var err error
-	s.pages, err = web.NewPages(web.PagesSettings{
-		Log: p.Logger, Observe: p.Observe, Fail: s.failed, MaxForm: int64(p.Body) + 1,
-	}, append(append(d.pages, open...), lost))
-	return s, err
+	return s, s.Open()
 }
 
-const base = "/v1"
-
-// know remembers which methods a path takes.
-func (s *Surface) know(method, path string) {
-	if s.takes[path] == nil {
-		s.paths.Handle(path, http.NotFoundHandler())
-	}
-	s.takes[path] = append(s.takes[path], method)
-}
-
-// Routes lists every operation, for whoever checks who may reach what.
-func (s *Surface) Routes() []Route { return s.routes }
-
-// Owns implements web.Surface: everything below /v1 is answered here.
-func (s *Surface) Owns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, base+"/") }
-
-// ServeHTTP implements http.Handler.
-func (s *Surface) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }
-
-// lost answers what no operation does.
-func (s *Surface) lost(v *web.Visit) error {
-	_, path := s.paths.Handler(v.R)
-	if path == "" {
-		return desk.Errorf(desk.Missing, "not_found", "there is nothing at this path; %s/docs lists what there is", base)
-	}
-	v.W.Header().Set("Allow", strings.Join(s.takes[path], ", "))
-	return errMethod
-}
-
-// failed answers an error that came up before an operation, or in place of it.
-func (s *Surface) failed(v *web.Visit, err error) { s.refusal(v.R.Context(), err).write(v.W) }
-
-var _ huma.Adapter = (*door)(nil)
+const base = openapi.Base

@@ -1,12 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/auth"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 	"github.com/afterbeep/afterbeep/internal/people"
 )
 
@@ -22,6 +25,7 @@ type Channel struct {
 	Target     int      `json:"target_minutes" doc:"From a first message to the first call; 0 promises nothing"`
 	Disabled   bool     `json:"disabled"`
 	CreatedAt  string   `json:"created_at" format:"date-time"`
+	Version    string   `json:"version" doc:"The ETag, without its quotes" example:"5f1d9c0e8a7b6c3d"`
 }
 
 // Channels are those of the tenant.
@@ -41,7 +45,13 @@ type ChannelBody struct {
 	Disabled   *bool     `json:"disabled,omitempty"`
 }
 
+// ChannelPath names a channel; it is exported for the library, which reads fields.
+type ChannelPath struct {
+	Channel string `path:"channel" pattern:"^[0-9]{18}$" doc:"Its Configuration ID" example:"202611230000000001"`
+}
+
 type (
+	channelIn    struct{ ChannelPath }
 	addChannelIn struct {
 		Body struct {
 			Name string `json:"name" minLength:"1" maxLength:"64"`
@@ -49,29 +59,34 @@ type (
 		}
 	}
 	changeChannelIn struct {
-		Channel string `path:"channel" pattern:"^[0-9]{18}$" example:"202611230000000001"`
-		Body    struct {
+		ChannelPath
+		openapi.Match
+		Body struct {
 			Name *string `json:"name,omitempty" minLength:"1" maxLength:"64"`
 			ChannelBody
 		}
 	}
 )
 
-func (d *door) channels() {
-	add(d, operation{
-		id: "list-channels", method: http.MethodGet, path: "/channels", may: desk.ThreadsSee, group: "Channels",
-		title: "List channels", example: example{Path: "/channels"},
-	}, d.listChannels)
-	add(d, operation{
-		id: "create-channel", method: http.MethodPost, path: "/channels", may: desk.ChannelsManage, group: "Channels",
-		title: "Make a channel", status: http.StatusCreated,
-		example: example{Path: "/channels", Body: `{"name":"Shop","locale":"en_GB","region":"GB","target_minutes":240}`},
-	}, d.addChannel)
-	add(d, operation{
-		id: "change-channel", method: http.MethodPatch, path: "/channels/{channel}", may: desk.ChannelsManage, group: "Channels",
-		title: "Change a channel", text: "What is absent stays.",
-		example: example{Path: "/channels/{channel}", Body: `{"allocation":"auto"}`},
-	}, d.changeChannel)
+func (s *Surface) channels() {
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "list-channels", Method: http.MethodGet, Path: "/channels", May: desk.ThreadsSee, Group: "Channels",
+		Title: "List channels", Example: openapi.Example{Path: "/channels"},
+	}, s.listChannels)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "get-channel", Method: http.MethodGet, Path: "/channels/{channel}", May: desk.ThreadsSee, Group: "Channels",
+		Title: "Read one channel", Example: openapi.Example{Path: "/channels/{channel}"},
+	}, s.getChannel)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "create-channel", Method: http.MethodPost, Path: "/channels", May: desk.ChannelsManage, Group: "Channels",
+		Title: "Make a channel", Status: http.StatusCreated,
+		Example: openapi.Example{Path: "/channels", Body: `{"name":"Shop","locale":"en_GB","region":"GB","target_minutes":240}`},
+	}, s.addChannel)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "change-channel", Method: http.MethodPatch, Path: "/channels/{channel}", May: desk.ChannelsManage, Group: "Channels",
+		Title: "Change a channel", Text: "What is absent stays.",
+		Example: openapi.Example{Path: "/channels/{channel}", Body: `{"allocation":"auto"}`},
+	}, s.changeChannel)
 }
 
 func channelOf(c *desk.Channel) Channel {
@@ -83,7 +98,13 @@ func channelOf(c *desk.Channel) Channel {
 	if out.Allocation == "" {
 		out.Allocation = desk.AllocSelf
 	}
+	out.Version = openapi.Mark(out)
 	return out
+}
+
+func aChannel(c *desk.Channel) *answer[Channel] {
+	out := channelOf(c)
+	return &answer[Channel]{ETag: strconv.Quote(out.Version), Body: out}
 }
 
 func (b *ChannelBody) into(c *desk.Channel) {
@@ -143,6 +164,16 @@ func (s *Surface) listChannels(ctx context.Context, a *desk.Actor, _ *nothing) (
 	return &answer[Channels]{Body: out}, nil
 }
 
+func (s *Surface) getChannel(ctx context.Context, a *desk.Actor, in *channelIn) (*answer[Channel], error) {
+	all, err := s.Rooms.Channels(ctx, a.Tenant)
+	for i := range all {
+		if all[i].ID.String() == in.Channel {
+			return aChannel(&all[i]), nil
+		}
+	}
+	return nil, cmp.Or(err, error(errNoChannel))
+}
+
 func (s *Surface) addChannel(ctx context.Context, a *desk.Actor, in *addChannelIn) (*answer[Channel], error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	c := desk.Channel{
@@ -153,7 +184,7 @@ func (s *Surface) addChannel(ctx context.Context, a *desk.Actor, in *addChannelI
 	if err := s.Rooms.AddChannel(ctx, c); err != nil {
 		return nil, err
 	}
-	return &answer[Channel]{Body: channelOf(&c)}, s.note(ctx, a, people.Done{Action: "channel.created", Object: "channel:" + c.ID.String()})
+	return aChannel(&c), s.note(ctx, a, people.Done{Action: "channel.created", Object: "channel:" + c.ID.String()})
 }
 
 func (s *Surface) changeChannel(ctx context.Context, a *desk.Actor, in *changeChannelIn) (*answer[Channel], error) {
@@ -161,13 +192,17 @@ func (s *Surface) changeChannel(ctx context.Context, a *desk.Actor, in *changeCh
 	if err != nil {
 		return nil, err
 	}
+	var stale error // the store takes every conflict for a name that is taken
 	c, err := s.Rooms.ChangeChannel(ctx, a.Tenant, id.String(), func(c *desk.Channel) error {
+		if stale = in.Matches(channelOf(c).Version); stale != nil {
+			return stale
+		}
 		set(&c.Name, in.Body.Name)
 		in.Body.into(c)
 		return nil
 	})
 	if err != nil {
-		return nil, here(err, errNoChannel)
+		return nil, cmp.Or(stale, here(err, errNoChannel))
 	}
-	return &answer[Channel]{Body: channelOf(&c)}, s.note(ctx, a, people.Done{Action: "channel.changed", Object: "channel:" + id.String()})
+	return aChannel(&c), s.note(ctx, a, people.Done{Action: "channel.changed", Object: "channel:" + id.String()})
 }

@@ -6,11 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 	"github.com/afterbeep/afterbeep/internal/web"
 )
 
@@ -32,37 +31,29 @@ type streamIn struct {
 	After string `query:"after" pattern:"^[0-9]{1,19}$" doc:"The same, for those who cannot set a header; without both, from now on"`
 }
 
-// streamed is an answer that writes itself.
-type streamed struct {
-	Body func(huma.Context)
-}
-
-func (d *door) events() {
-	add(d, operation{
-		id: "list-events", method: http.MethodGet, path: "/events", may: desk.ThreadsSee, group: "Events",
-		title: "Read the event log", text: "Events are numbered without gaps. Keep `last`, and ask again with it: nothing is ever missed or seen twice.",
-		example: example{Path: "/events?after=0&limit=50"},
-	}, d.listEvents)
-	add(d, operation{
-		id: "stream-events", method: http.MethodGet, path: "/events/stream", may: desk.ThreadsSee, group: "Events",
-		title: "Follow the event log", text: "Server-Sent Events: `event` is the kind, `id` the number, `data` the event as in the list. " +
+func (s *Surface) events() {
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "list-events", Method: http.MethodGet, Path: "/events", May: desk.ThreadsSee, Group: "Events",
+		Title: "Read the event log", Text: "Events are numbered without gaps. Keep `last`, and ask again with it: nothing is ever missed or seen twice.",
+		Example: openapi.Example{Path: "/events?after=0&limit=50"},
+	}, s.listEvents)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "stream-events", Method: http.MethodGet, Path: "/events/stream", May: desk.ThreadsSee, Group: "Events",
+		Title: "Follow the event log", Text: "Server-Sent Events: `event` is the kind, `id` the number, `data` the event as in the list. " +
 			"`beat` comes every 15 seconds. The stream ends when the server stops; connect again with Last-Event-ID.",
-		example: example{Path: "/events/stream?after=0"},
-	}, d.stream)
-	d.streams("/events/stream", map[string]string{"text/event-stream": "Events, one after the other"})
-}
-
-// streams documents an answer that the library knows nothing of.
-func (d *door) streams(path string, types map[string]string) {
-	op := d.api.OpenAPI().Paths[base+path].Get
-	content := map[string]*huma.MediaType{}
-	for name, text := range types {
-		content[name] = &huma.MediaType{Schema: &huma.Schema{Type: "string", Description: text}}
-	}
-	op.Responses["200"] = &huma.Response{Description: "OK", Content: content}
+		Example: openapi.Example{Path: "/events/stream?after=0"},
+	}, s.stream)
+	s.Streams("/events/stream", map[string]string{"text/event-stream": "Events, one after the other"})
 }
 
 func seq(n int64) string { return strconv.FormatInt(n, 10) }
+
+func seqs(all []int64) (texts []string) {
+	for _, n := range all {
+		texts = append(texts, seq(n))
+	}
+	return texts
+}
 
 // ahead is by how many events another node may be ahead of this one.
 const ahead = 10000
@@ -91,22 +82,15 @@ func (s *Surface) listEvents(ctx context.Context, a *desk.Actor, in *eventsIn) (
 		return nil, err
 	}
 	last := max(after, x.Last)
-	page := EventPage{Events: eventsOf(x.Events), Last: seq(last)}
-	for _, n := range x.Damaged {
-		page.Damaged = append(page.Damaged, seq(n))
-	}
-	u := *of(ctx).visit.R.URL
-	q := u.Query()
-	q.Set("after", page.Last)
-	u.RawQuery = q.Encode()
-	page.Next = u.RequestURI()
+	page := EventPage{Events: eventsOf(x.Events), Last: seq(last), Damaged: seqs(x.Damaged)}
+	page.Next = openapi.Next(ctx, "after", page.Last)
 	return &answer[EventPage]{Body: page}, nil
 }
 
 // recheck is how often a stream's key is looked at again.
 const recheck = 30 * time.Second
 
-func (s *Surface) stream(ctx context.Context, a *desk.Actor, in *streamIn) (*streamed, error) {
+func (s *Surface) stream(ctx context.Context, a *desk.Actor, in *streamIn) (*openapi.Streamed, error) {
 	after := s.Feed.Head(a.Tenant)
 	for _, text := range []string{in.Last, in.After} {
 		if text == "" {
@@ -119,21 +103,20 @@ func (s *Surface) stream(ctx context.Context, a *desk.Actor, in *streamIn) (*str
 		after = n
 		break
 	}
-	return &streamed{Body: func(h huma.Context) {
-		r, w := humago.Unwrap(h)
+	return openapi.Stream(ctx, func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method == http.MethodHead {
 			w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-			return
+			return nil
 		}
-		of(ctx).err = s.follow(ctx, w, after)
-	}}, nil
+		return s.follow(ctx, w, after)
+	}), nil
 }
 
 // follow sends what comes after an event until somebody ends it: the program, the
 // server, or whoever disables the key.
 func (s *Surface) follow(ctx context.Context, w http.ResponseWriter, after int64) error {
-	c := of(ctx)
-	wake, cancel := s.Feed.Subscribe(c.actor.Tenant)
+	c := openapi.Of(ctx)
+	wake, cancel := s.Feed.Subscribe(c.Actor.Tenant)
 	defer cancel()
 	out, err := web.NewStream(w)
 	if err != nil {
@@ -158,7 +141,7 @@ func (s *Surface) follow(ctx context.Context, w http.ResponseWriter, after int64
 		}
 		if s.Now().Sub(checked) > recheck {
 			checked = s.Now()
-			if _, err := s.Keys.Check(ctx, c.key, c.actor.Address); err != nil {
+			if _, err := s.Keys.Check(ctx, c.Key, c.Actor.Address); err != nil {
 				return nil //nolint:nilerr // likewise
 			}
 		}
@@ -171,7 +154,7 @@ const atOnce = 256
 // tell sends what there is after an event, and says up to which.
 func (s *Surface) tell(ctx context.Context, out *web.Stream, after int64) (int64, error) {
 	for {
-		x, err := s.Log.Events(ctx, of(ctx).actor.Tenant, after, atOnce)
+		x, err := s.Log.Events(ctx, openapi.Of(ctx).Actor.Tenant, after, atOnce)
 		if err != nil {
 			return after, err
 		}

@@ -46,7 +46,7 @@ func (w *world) filled(text string) string {
 	message, thread, reference := w.left("filled")
 	return strings.NewReplacer(
 		"{message}", message, "{thread}", thread, "{reference}", reference, "{channel}", w.channel.String(),
-		"{person}", w.person(1), "{app}", w.newApp(1), "{tomorrow}", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339),
+		"{person}", w.person(1), "{app}", w.newApp(1), "{key}", w.newKey(1), "{tomorrow}", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339),
 	).Replace(text)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/handling"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 )
 
 // Act names a thread, the version that was seen and for whom it is done; it is
@@ -14,7 +15,21 @@ import (
 type Act struct {
 	ThreadPath
 	Match string `header:"If-Match" maxLength:"30" doc:"The ETag that was seen; another version is 412. Without it, whatever there is is changed"`
-	For   string `header:"For-Person" pattern:"^[0-9]{1,19}$" doc:"Do it for this person: what is claimed is hers. Takes the scope threads.assign as well"`
+	Acting
+}
+
+// Acting is for whom something is done, and under which key it is done once. It is
+// exported for the library, too.
+type Acting struct {
+	For string `header:"For-Person" pattern:"^[0-9]{1,19}$" doc:"Do it for this person: what is claimed is hers. Takes the scope threads.assign as well"`
+	Key string `header:"Idempotency-Key" maxLength:"255" doc:"1 to 255 visible ASCII characters. What was done under it is not done again for a day; the answer is then the thread as it is, with Idempotency-Replayed. With other values it is 409"`
+}
+
+// acted is a thread that something was done to.
+type acted struct {
+	ETag     string `header:"ETag" doc:"The version, for If-Match"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true when it had been done under this Idempotency-Key: this is the thread as it is now"`
+	Body     Thread
 }
 
 type (
@@ -37,11 +52,11 @@ type (
 	}
 	undoIn struct {
 		ThreadPath
-		For string `header:"For-Person" pattern:"^[0-9]{1,19}$" doc:"As everywhere: do it for this person"`
+		Acting
 	}
 	noteIn struct {
 		ThreadPath
-		For  string `header:"For-Person" pattern:"^[0-9]{1,19}$" doc:"As everywhere: do it for this person"`
+		Acting
 		Body struct {
 			Note string `json:"note" minLength:"1" maxLength:"2000"`
 		}
@@ -60,46 +75,47 @@ type (
 	}
 )
 
-func (d *door) handling() {
-	act := func(id, verb, title, text, body string) operation {
-		return operation{
-			id: id, method: http.MethodPost, path: "/threads/{thread}/" + verb, may: desk.ThreadsHandle, group: "Handling",
-			title: title, text: text, example: example{Path: "/threads/{thread}/" + verb, Body: body},
+func (s *Surface) handling() {
+	act := func(id, verb, title, text, body string) openapi.Operation {
+		return openapi.Operation{
+			ID: id, Method: http.MethodPost, Path: "/threads/{thread}/" + verb, May: desk.ThreadsHandle, Group: "Handling",
+			Title: title, Text: text, Example: openapi.Example{Path: "/threads/{thread}/" + verb, Body: body},
 		}
 	}
 	claim := act("claim-thread", "claim", "Claim a thread for a person", "A claim lasts five minutes; claiming again renews it. Only a person can hold one, so name her in `For-Person`.", "")
-	claim.example.Header = map[string]string{"For-Person": "{person}", "If-Match": "*"}
-	add(d, claim, func(ctx context.Context, a *desk.Actor, in *actIn) (*answer[Thread], error) {
-		return d.act(ctx, a, &in.Act, d.Desk.Claim)
+	claim.Example.Header = map[string]string{"For-Person": "{person}", "If-Match": "*"}
+	openapi.Add(s.Door, claim, func(ctx context.Context, a *desk.Actor, in *actIn) (*acted, error) {
+		return s.act(ctx, a, &in.Act, in, s.Desk.Claim)
 	})
-	add(d, act("release-thread", "release", "Give a thread back to everybody", "", ""), func(ctx context.Context, a *desk.Actor, in *actIn) (*answer[Thread], error) {
-		return d.act(ctx, a, &in.Act, d.Desk.Release)
+	openapi.Add(s.Door, act("release-thread", "release", "Give a thread back to everybody", "", ""), func(ctx context.Context, a *desk.Actor, in *actIn) (*acted, error) {
+		return s.act(ctx, a, &in.Act, in, s.Desk.Release)
 	})
 	assign := act("assign-thread", "assign", "Give a thread to a person", "She keeps it until she gives it back.", `{"to":"{person}"}`)
-	assign.may = desk.ThreadsAssign
-	add(d, assign, d.assign)
-	add(d, act("call-thread", "call", "Note a call", "What follows from the outcome is done in the same step: `no_answer`, `busy` and `voicemail` put the thread off.",
-		`{"outcome":"no_answer","note":"rang for a minute"}`), d.call)
-	add(d, act("snooze-thread", "snooze", "Put a thread off", "", `{"until":"{tomorrow}"}`), d.snooze)
-	add(d, act("close-thread", "close", "Close a thread", "Closing a closed one changes nothing.", `{"reason":"refund sent"}`), d.close)
-	add(d, act("reopen-thread", "reopen", "Open a closed thread again", "", ""), func(ctx context.Context, a *desk.Actor, in *actIn) (*answer[Thread], error) {
-		return d.act(ctx, a, &in.Act, d.Desk.Reopen)
+	assign.May = desk.ThreadsAssign
+	openapi.Add(s.Door, assign, s.assign)
+	openapi.Add(s.Door, act("call-thread", "call", "Note a call", "What follows from the outcome is done in the same step: `no_answer`, `busy` and `voicemail` put the thread off.",
+		`{"outcome":"no_answer","note":"rang for a minute"}`), s.call)
+	openapi.Add(s.Door, act("snooze-thread", "snooze", "Put a thread off", "", `{"until":"{tomorrow}"}`), s.snooze)
+	openapi.Add(s.Door, act("close-thread", "close", "Close a thread", "Closing a closed one changes nothing.", `{"reason":"refund sent"}`), s.close)
+	openapi.Add(s.Door, act("reopen-thread", "reopen", "Open a closed thread again", "", ""), func(ctx context.Context, a *desk.Actor, in *actIn) (*acted, error) {
+		return s.act(ctx, a, &in.Act, in, s.Desk.Reopen)
 	})
-	add(d, act("undo-thread", "undo", "Take back this key's last change", "Within five minutes, when nobody changed the thread since.", ""), d.undo)
+	openapi.Add(s.Door, act("undo-thread", "undo", "Take back this key's last change", "Within five minutes, when nobody changed the thread since.", ""), s.undo)
 	note := act("note-thread", "notes", "Add a note", "It changes nothing else, so it needs no version.", `{"note":"called from the shop as well"}`)
-	note.status = http.StatusNoContent
-	add(d, note, d.addNote)
+	note.Status = http.StatusNoContent
+	openapi.Add(s.Door, note, s.addNote)
 }
 
-// act does one thing to one thread, and answers with what it has become.
-func (s *Surface) act(ctx context.Context, a *desk.Actor, in *Act,
+// act does one thing to one thread, and answers with what it has become. in is all
+// that was asked.
+func (s *Surface) act(ctx context.Context, a *desk.Actor, in *Act, all any,
 	do func(context.Context, desk.Actor, desk.ID, int64) (desk.Thread, error),
-) (*answer[Thread], error) {
+) (*acted, error) {
 	id, err := threadID(in.Thread)
 	if err != nil {
 		return nil, err
 	}
-	v, err := version(in.Match)
+	v, err := openapi.Version(in.Match)
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +123,47 @@ func (s *Surface) act(ctx context.Context, a *desk.Actor, in *Act,
 	if err != nil {
 		return nil, err
 	}
+	if as.Once, err = openapi.Once(ctx, a, all); err != nil {
+		return nil, err
+	}
 	if err := s.show(ctx, a, "thread:"+id.String()); err != nil {
 		return nil, err
 	}
-	th, err := do(ctx, as, id, v)
+	th, again, err := s.doOnce(ctx, as, func(as desk.Actor) (desk.Thread, error) { return do(ctx, as, id, v) })
 	var e *desk.Error
 	if v != 0 && errors.As(err, &e) && e.Code == "thread_changed" {
-		err = errStale
+		err = openapi.ErrStale
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Thread]{ETag: etag(th.Version), Body: threadOf(a, &th)}, nil
+	return &acted{ETag: openapi.ETag(th.Version), Replayed: truth(again), Body: threadOf(a, &th)}, nil
+}
+
+// truth is a header that is there, or not.
+func truth(is bool) string {
+	if is {
+		return "true"
+	}
+	return ""
+}
+
+// doOnce does one thing to a thread, or finds that it was done under the same
+// Idempotency-Key before: then again is true and the thread is as it is now.
+func (s *Surface) doOnce(ctx context.Context, as desk.Actor, do func(desk.Actor) (desk.Thread, error)) (th desk.Thread, again bool, err error) {
+	for range 2 {
+		if as.Once != nil {
+			if th, again, err = s.Desk.Again(ctx, as); again || err != nil {
+				return th, again, err
+			}
+		}
+		th, err = do(as)
+		var e *desk.Error
+		if !errors.As(err, &e) || e.Code != desk.SeenCode {
+			return th, false, err
+		}
+	}
+	return th, false, err
 }
 
 // instead is who does it: the key itself, or a person whom it acts for. The log
@@ -143,51 +188,56 @@ func (s *Surface) instead(ctx context.Context, a *desk.Actor, person string) (de
 	return as, nil
 }
 
-func (s *Surface) assign(ctx context.Context, a *desk.Actor, in *assignIn) (*answer[Thread], error) {
+func (s *Surface) assign(ctx context.Context, a *desk.Actor, in *assignIn) (*acted, error) {
 	var to desk.PersonID
 	if err := to.UnmarshalText([]byte(in.Body.To)); err != nil {
 		return nil, err
 	}
-	return s.act(ctx, a, &in.Act, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
+	return s.act(ctx, a, &in.Act, in, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
 		return s.Desk.Assign(ctx, a, id, v, to)
 	})
 }
 
-func (s *Surface) call(ctx context.Context, a *desk.Actor, in *callIn) (*answer[Thread], error) {
+func (s *Surface) call(ctx context.Context, a *desk.Actor, in *callIn) (*acted, error) {
 	again, err := when(in.Body.Again, "again")
 	if err != nil {
 		return nil, err
 	}
 	c := handling.Call{Outcome: desk.Outcome(in.Body.Outcome), Note: in.Body.Note, Again: again, Close: in.Body.Close, Reason: in.Body.Reason}
-	return s.act(ctx, a, &in.Act, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
+	return s.act(ctx, a, &in.Act, in, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
 		return s.Desk.Call(ctx, a, id, v, c)
 	})
 }
 
-func (s *Surface) snooze(ctx context.Context, a *desk.Actor, in *snoozeIn) (*answer[Thread], error) {
+func (s *Surface) snooze(ctx context.Context, a *desk.Actor, in *snoozeIn) (*acted, error) {
 	until, err := when(in.Body.Until, "until")
 	if err != nil {
 		return nil, err
 	}
-	return s.act(ctx, a, &in.Act, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
+	return s.act(ctx, a, &in.Act, in, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
 		return s.Desk.Snooze(ctx, a, id, v, until)
 	})
 }
 
-func (s *Surface) close(ctx context.Context, a *desk.Actor, in *closeIn) (*answer[Thread], error) {
-	return s.act(ctx, a, &in.Act, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
+func (s *Surface) close(ctx context.Context, a *desk.Actor, in *closeIn) (*acted, error) {
+	return s.act(ctx, a, &in.Act, in, func(ctx context.Context, a desk.Actor, id desk.ID, v int64) (desk.Thread, error) {
 		return s.Desk.Close(ctx, a, id, v, in.Body.Reason)
 	})
 }
 
 // undo takes no version: it has a stricter rule of its own.
-func (s *Surface) undo(ctx context.Context, a *desk.Actor, in *undoIn) (*answer[Thread], error) {
-	return s.act(ctx, a, &Act{ThreadPath: in.ThreadPath, For: in.For}, func(ctx context.Context, a desk.Actor, id desk.ID, _ int64) (desk.Thread, error) {
+func (s *Surface) undo(ctx context.Context, a *desk.Actor, in *undoIn) (*acted, error) {
+	return s.act(ctx, a, &Act{ThreadPath: in.ThreadPath, Acting: in.Acting}, in, func(ctx context.Context, a desk.Actor, id desk.ID, _ int64) (desk.Thread, error) {
 		return s.Desk.Undo(ctx, a, id)
 	})
 }
 
-func (s *Surface) addNote(ctx context.Context, a *desk.Actor, in *noteIn) (*nothing, error) {
+// noted is the answer to a note, which has nothing to say.
+type noted struct {
+	Replayed string `header:"Idempotency-Replayed" doc:"true when the note had been added under this Idempotency-Key"`
+}
+
+func (s *Surface) addNote(ctx context.Context, a *desk.Actor, in *noteIn) (*noted, error) {
 	id, err := threadID(in.Thread)
 	if err != nil {
 		return nil, err
@@ -196,5 +246,9 @@ func (s *Surface) addNote(ctx context.Context, a *desk.Actor, in *noteIn) (*noth
 	if err != nil {
 		return nil, err
 	}
-	return &nothing{}, s.Desk.Note(ctx, as, id, in.Body.Note)
+	if as.Once, err = openapi.Once(ctx, a, in); err != nil {
+		return nil, err
+	}
+	_, again, err := s.doOnce(ctx, as, func(as desk.Actor) (th desk.Thread, err error) { return th, s.Desk.Note(ctx, as, id, in.Body.Note) })
+	return &noted{truth(again)}, err
 }

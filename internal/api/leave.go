@@ -5,11 +5,11 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/auth"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 )
 
 type leaveIn struct {
@@ -39,26 +39,24 @@ type left struct {
 	Body     Receipt
 }
 
-func (d *door) leaving() {
-	add(d, operation{
-		id: "leave-message", method: http.MethodPost, path: "/channels/{channel}/messages", may: desk.MessagesWrite, group: "Messages",
-		title: "Leave a message", status: http.StatusCreated,
-		text: "**201**: it is on the disk, flushed. **503** `not_stored` or `busy`: it is not; send it again after Retry-After. " +
+func (s *Surface) leaving() {
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "leave-message", Method: http.MethodPost, Path: "/channels/{channel}/messages", May: desk.MessagesWrite, Group: "Messages",
+		Title: "Leave a message", Status: http.StatusCreated,
+		Text: "**201**: it is on the disk, flushed. **503** `not_stored` or `busy`: it is not; send it again after Retry-After. " +
 			"**500** `unknown`: nobody knows; send it again with the same Idempotency-Key, which finds out.",
-		example: example{
+		Example: openapi.Example{
 			Path: "/channels/{channel}/messages", Header: map[string]string{"Idempotency-Key": "order-4711-1"},
 			Body: `{"caller":"+8613800007777","text":"请回电","user_name":"李雷"}`,
 		},
-	}, d.leave)
+	}, s.leave)
 }
 
 // unnamed is the call of a message that names none.
 const unnamed = "v1"
 
-var errIdempotency = desk.Errorf(desk.Invalid, "idempotency_key", "Idempotency-Key is given once and has 1 to 255 visible ASCII characters")
-
 func (s *Surface) leave(ctx context.Context, a *desk.Actor, in *leaveIn) (*left, error) {
-	key, err := idempotency(of(ctx).visit.R.Header.Values("Idempotency-Key"))
+	key, err := openapi.Idempotency(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,21 +108,7 @@ func (s *Surface) first(ctx context.Context, tenant desk.TenantID, id desk.ID) t
 // foresaw, it is not known what is on the disk.
 func outcome(err error) error {
 	if desk.KindOf(err) == desk.Internal {
-		return desk.Wrap(desk.Unknown, "unknown", errUnknown.Text, err)
+		return desk.Wrap(desk.Unknown, "unknown", "nobody knows whether it was stored", err)
 	}
 	return err
-}
-
-// idempotency reads the header. An empty one is refused: whoever sends it
-// believes to be protected.
-func idempotency(values []string) (string, error) {
-	if len(values) == 0 {
-		return "", nil
-	}
-	key := values[0]
-	visible := strings.IndexFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
-	if len(values) > 1 || key == "" || len(key) > desk.MaxIdempotencyKey || !visible {
-		return "", errIdempotency
-	}
-	return key, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 )
 
 // Filter is what lists of messages, and exports, are narrowed by. It is exported
@@ -42,17 +43,17 @@ type messageIn struct {
 	Message string `path:"message" maxLength:"20" doc:"The id or the reference, as it was read out" example:"7K3Q-9F2M"`
 }
 
-func (d *door) messages() {
-	add(d, operation{
-		id: "list-messages", method: http.MethodGet, path: "/messages", may: desk.ThreadsSee, group: "Messages",
-		title: "List messages", text: "The newest first, from the moment they were acknowledged; until they are sorted their state is `stored`.",
-		example: example{Path: "/messages?limit=10&state=new"},
-	}, d.listMessages)
-	add(d, operation{
-		id: "get-message", method: http.MethodGet, path: "/messages/{message}", may: desk.ThreadsSee, group: "Messages",
-		title: "Read one message", text: "By its id or its reference. Small letters, a missing hyphen, O for 0 and I for 1 are understood.",
-		example: example{Path: "/messages/{reference}"},
-	}, d.getMessage)
+func (s *Surface) messages() {
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "list-messages", Method: http.MethodGet, Path: "/messages", May: desk.ThreadsSee, Group: "Messages",
+		Title: "List messages", Text: "The newest first, from the moment they were acknowledged; until they are sorted their state is `stored`.",
+		Example: openapi.Example{Path: "/messages?limit=10&state=new"},
+	}, s.listMessages)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "get-message", Method: http.MethodGet, Path: "/messages/{message}", May: desk.ThreadsSee, Group: "Messages",
+		Title: "Read one message", Text: "By its id or its reference. Small letters, a missing hyphen, O for 0 and I for 1 are understood.",
+		Example: openapi.Example{Path: "/messages/{reference}"},
+	}, s.getMessage)
 }
 
 func (s *Surface) listMessages(ctx context.Context, a *desk.Actor, in *messagesIn) (*answer[MessagePage], error) {
@@ -140,13 +141,7 @@ func before(cursor string) (desk.ID, error) {
 }
 
 // next is the address that was asked for, from another place on.
-func next(ctx context.Context, cursor string) string {
-	u := *of(ctx).visit.R.URL
-	q := u.Query()
-	q.Set("cursor", cursor)
-	u.RawQuery = q.Encode()
-	return u.RequestURI()
-}
+func next(ctx context.Context, cursor string) string { return openapi.Next(ctx, "cursor", cursor) }
 
 var errNoMessage = desk.Errorf(desk.Missing, "message", "there is no such message")
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 	"github.com/afterbeep/afterbeep/internal/web"
 )
 
@@ -20,6 +21,7 @@ type Person struct {
 	SecondFactor bool     `json:"second_factor"`
 	CreatedAt    string   `json:"created_at" format:"date-time"`
 	SeenAt       string   `json:"seen_at,omitempty" format:"date-time" doc:"Her last sign-in"`
+	Version      int64    `json:"version" doc:"Every change raises it, and so does a sign-in; the ETag" example:"3"`
 	Link         string   `json:"link,omitempty" doc:"Shown once: the one-time link behind which she chooses a password, within 24 hours"`
 }
 
@@ -28,9 +30,16 @@ type People struct {
 	People []Person `json:"people" nullable:"false"`
 }
 
+// PersonPath names a person; it is exported for the library, which reads fields.
+type PersonPath struct {
+	Person string `path:"person" pattern:"^[0-9]{1,19}$" doc:"The person's id" example:"2"`
+}
+
 type (
-	personIn struct {
-		Person string `path:"person" pattern:"^[0-9]{1,19}$" doc:"The person's id" example:"2"`
+	personIn     struct{ PersonPath }
+	turnPersonIn struct {
+		PersonPath
+		openapi.Match
 	}
 	addPersonIn struct {
 		Body struct {
@@ -41,9 +50,17 @@ type (
 			Channels []string `json:"channels,omitempty" nullable:"false" maxItems:"200" doc:"Limit her to these; all without it"`
 		}
 	}
+	resetPersonIn struct {
+		PersonPath
+		openapi.Match
+		Body struct {
+			Factor bool `json:"second_factor,omitempty" doc:"Remove her second factor as well: she has lost it"`
+		}
+	}
 	changePersonIn struct {
-		Person string `path:"person" pattern:"^[0-9]{1,19}$" doc:"The person's id" example:"2"`
-		Body   struct {
+		PersonPath
+		openapi.Match
+		Body struct {
 			Login    *string   `json:"login,omitempty" minLength:"1" maxLength:"254"`
 			Name     *string   `json:"name,omitempty" minLength:"1" maxLength:"64"`
 			Role     *string   `json:"role,omitempty" enum:"agent,supervisor,administrator,auditor"`
@@ -53,35 +70,41 @@ type (
 	}
 )
 
-func (d *door) people() {
-	op := func(id, method, path, title, text, body string) operation {
-		return operation{
-			id: id, method: method, path: path, may: desk.PeopleManage, group: "People",
-			title: title, text: text, example: example{Path: path, Body: body},
+func (s *Surface) people() {
+	op := func(id, method, path, title, text, body string) openapi.Operation {
+		return openapi.Operation{
+			ID: id, Method: method, Path: path, May: desk.PeopleManage, Group: "People",
+			Title: title, Text: text, Example: openapi.Example{Path: path, Body: body},
 		}
 	}
-	add(d, op("list-people", http.MethodGet, "/people", "List people", "", ""), d.listPeople)
-	add(d, op("get-person", http.MethodGet, "/people/{person}", "Read one person", "", ""), d.getPerson)
+	openapi.Add(s.Door, op("list-people", http.MethodGet, "/people", "List people", "", ""), s.listPeople)
+	openapi.Add(s.Door, op("get-person", http.MethodGet, "/people/{person}", "Read one person", "", ""), s.getPerson)
 	create := op("create-person", http.MethodPost, "/people", "Let somebody in", "The answer holds a one-time link behind which she chooses a password.",
 		`{"login":"wang@example.com","name":"王芳","role":"agent","locale":"zh_CN"}`)
-	create.status = http.StatusCreated
-	add(d, create, d.addPerson)
-	add(d, op("change-person", http.MethodPatch, "/people/{person}", "Change a person", "What is absent stays. With another role or other channels her sessions end.",
-		`{"role":"supervisor"}`), d.changePerson)
-	add(d, op("disable-person", http.MethodPost, "/people/{person}/disable", "Shut somebody out", "Her sessions end at once and her threads go back.", ""),
-		func(ctx context.Context, a *desk.Actor, in *personIn) (*answer[Person], error) {
-			return d.turn(ctx, a, in, d.People.Disable)
+	create.Status = http.StatusCreated
+	openapi.Add(s.Door, create, s.addPerson)
+	openapi.Add(s.Door, op("change-person", http.MethodPatch, "/people/{person}", "Change a person", "What is absent stays. With another role or other channels her sessions end.",
+		`{"role":"supervisor"}`), s.changePerson)
+	openapi.Add(s.Door, op("disable-person", http.MethodPost, "/people/{person}/disable", "Shut somebody out", "Her sessions end at once and her threads go back.", ""),
+		func(ctx context.Context, a *desk.Actor, in *turnPersonIn) (*answer[Person], error) {
+			return s.turn(ctx, a, in, s.People.Disable)
 		})
-	add(d, op("enable-person", http.MethodPost, "/people/{person}/enable", "Let somebody in again", "", ""),
-		func(ctx context.Context, a *desk.Actor, in *personIn) (*answer[Person], error) {
-			return d.turn(ctx, a, in, d.People.Enable)
+	openapi.Add(s.Door, op("enable-person", http.MethodPost, "/people/{person}/enable", "Let somebody in again", "", ""),
+		func(ctx context.Context, a *desk.Actor, in *turnPersonIn) (*answer[Person], error) {
+			return s.turn(ctx, a, in, s.People.Enable)
 		})
+	openapi.Add(s.Door, op("reset-person", http.MethodPost, "/people/{person}/reset", "Give somebody a link to a new password",
+		"Her old password is void and her sessions end. The link, in the answer, serves once, within 24 hours; doing this again makes another and voids this one.",
+		`{"second_factor":false}`), s.resetPerson)
+	end := op("end-sessions", http.MethodPost, "/people/{person}/sessions/end", "End somebody's sessions", "All of them, at once. She can sign in again.", "")
+	end.Status = http.StatusNoContent
+	openapi.Add(s.Door, end, s.endSessions)
 }
 
 func personOf(p *desk.Person) Person {
 	out := Person{
 		ID: p.ID.String(), Login: p.Login, Name: p.Name, Role: string(p.Role), Channels: []string{}, Locale: p.Locale,
-		Disabled: p.Disabled, SecondFactor: p.TOTP != nil, CreatedAt: stamp(p.CreatedAt), SeenAt: stamp(p.SeenAt),
+		Disabled: p.Disabled, SecondFactor: p.TOTP != nil, CreatedAt: stamp(p.CreatedAt), SeenAt: stamp(p.SeenAt), Version: p.Version,
 	}
 	for _, c := range p.Channels {
 		out.Channels = append(out.Channels, c.String())
@@ -97,6 +120,18 @@ func whom(text string) (w desk.Whom, err error) {
 		return w, errNoPerson
 	}
 	return w, nil
+}
+
+// seen is a person at the version that If-Match names.
+func seen(p *PersonPath, m *openapi.Match) (w desk.Whom, err error) {
+	if w, err = whom(p.Person); err == nil {
+		w.Version, err = openapi.Version(m.Match)
+	}
+	return w, err
+}
+
+func aPerson(p *desk.Person) *answer[Person] {
+	return &answer[Person]{ETag: openapi.ETag(p.Version), Body: personOf(p)}
 }
 
 func (s *Surface) person(ctx context.Context, a *desk.Actor, text string) (desk.Person, error) {
@@ -125,7 +160,7 @@ func (s *Surface) listPeople(ctx context.Context, a *desk.Actor, _ *nothing) (*a
 
 func (s *Surface) getPerson(ctx context.Context, a *desk.Actor, in *personIn) (*answer[Person], error) {
 	p, err := s.person(ctx, a, in.Person)
-	return &answer[Person]{Body: personOf(&p)}, err
+	return aPerson(&p), err
 }
 
 func (s *Surface) addPerson(ctx context.Context, a *desk.Actor, in *addPersonIn) (*answer[Person], error) {
@@ -140,14 +175,39 @@ func (s *Surface) addPerson(ctx context.Context, a *desk.Actor, in *addPersonIn)
 	if err != nil {
 		return nil, err
 	}
-	out := personOf(&p)
-	out.Link = s.origin(ctx) + "/invite/" + token
-	return &answer[Person]{Body: out}, nil
+	return s.invited(ctx, &p, token), nil
+}
+
+// invited is a person with the one-time link, which is shown once.
+func (s *Surface) invited(ctx context.Context, p *desk.Person, token string) *answer[Person] {
+	out := aPerson(p)
+	out.Body.Link = s.origin(ctx) + "/invite/" + token
+	return out
+}
+
+func (s *Surface) resetPerson(ctx context.Context, a *desk.Actor, in *resetPersonIn) (*answer[Person], error) {
+	who, err := seen(&in.PersonPath, &in.Match)
+	if err != nil {
+		return nil, err
+	}
+	p, token, err := s.People.Reset(ctx, a, who, in.Body.Factor)
+	if err != nil {
+		return nil, here(err, errNoPerson)
+	}
+	return s.invited(ctx, &p, token), nil
+}
+
+func (s *Surface) endSessions(ctx context.Context, a *desk.Actor, in *personIn) (*nothing, error) {
+	who, err := whom(in.Person)
+	if err != nil {
+		return nil, err
+	}
+	return &nothing{}, here(s.People.EndSessions(ctx, a, who.ID), errNoPerson)
 }
 
 // origin is how the program reached us.
 func (s *Surface) origin(ctx context.Context) string {
-	r := of(ctx).visit.R
+	r := openapi.Of(ctx).Visit.R
 	switch {
 	case s.Address != "":
 		return s.Address
@@ -159,7 +219,7 @@ func (s *Surface) origin(ctx context.Context) string {
 
 func (s *Surface) changePerson(ctx context.Context, a *desk.Actor, in *changePersonIn) (*answer[Person], error) {
 	b := &in.Body
-	who, err := whom(in.Person)
+	who, err := seen(&in.PersonPath, &in.Match)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +238,7 @@ func (s *Surface) changePerson(ctx context.Context, a *desk.Actor, in *changePer
 			p.Channels = channels
 		}
 	})
-	return &answer[Person]{Body: personOf(&p)}, here(err, errNoPerson)
+	return aPerson(&p), here(err, errNoPerson)
 }
 
 // set takes over a value that was given.
@@ -197,13 +257,13 @@ func here(err, missing error) error {
 	return err
 }
 
-func (s *Surface) turn(ctx context.Context, a *desk.Actor, in *personIn,
+func (s *Surface) turn(ctx context.Context, a *desk.Actor, in *turnPersonIn,
 	do func(context.Context, *desk.Actor, desk.Whom) (desk.Person, error),
 ) (*answer[Person], error) {
-	who, err := whom(in.Person)
+	who, err := seen(&in.PersonPath, &in.Match)
 	if err != nil {
 		return nil, err
 	}
 	p, err := do(ctx, a, who)
-	return &answer[Person]{Body: personOf(&p)}, here(err, errNoPerson)
+	return aPerson(&p), here(err, errNoPerson)
 }

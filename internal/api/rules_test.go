@@ -20,6 +20,7 @@ import (
 
 	"github.com/afterbeep/afterbeep/internal/api"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 	"github.com/afterbeep/afterbeep/internal/people"
 	"github.com/afterbeep/afterbeep/internal/store/sqlite"
 )
@@ -47,6 +48,15 @@ func TestErrorsAreProblemsWithACodeAndRepeatNothing(t *testing.T) {
 	w := newWorld(t)
 	_, thread, _ := w.left("x")
 	const mark = "MARKED"
+	for path, body := range map[string]string{
+		"/v1/channels": `{"name":"` + mark + `"}`, "/v1/apps": `{"name":"` + mark + `"}`, "/v1/keys": `{"name":"` + mark + `","scopes":["export"]}`,
+		"/v1/people": `{"login":"` + strings.ToLower(mark) + `","name":"x","role":"agent"}`,
+	} {
+		first, again := w.ask(w.all, "POST", path, body), w.ask(w.all, "POST", path, body)
+		if first.status != 201 || again.status != 409 || !strings.HasSuffix(again.code(), "_exists") || strings.Contains(strings.ToUpper(string(again.body)), mark) {
+			t.Errorf("%s: %d, then %d %s", path, first.status, again.status, again.body)
+		}
+	}
 	for _, c := range []struct {
 		method, path, body string
 		status             int
@@ -69,6 +79,15 @@ func TestErrorsAreProblemsWithACodeAndRepeatNothing(t *testing.T) {
 		{"GET", "/v1/threads/99", "", 404, "thread"},
 		{"GET", "/v1/threads/" + mark, "", 422, "values"},
 		{"GET", "/v1/events?after=99999999", "", 409, "history"},
+		{"GET", "/v1/calls?outcome=" + mark, "", 422, "values"},
+		{"GET", "/v1/calls?person=" + mark, "", 422, "values"},
+		{"GET", "/v1/notes?cursor=" + mark, "", 422, "cursor"},
+		{"GET", "/v1/notes?outcome=busy", "", 422, "values"},
+		{"GET", "/v1/threads/99/calls", "", 404, "thread"},
+		{"GET", "/v1/audit?cursor=" + mark, "", 422, "cursor"},
+		{"GET", "/v1/exports/threads?format=" + mark, "", 422, "values"},
+		{"POST", "/v1/people/99/reset", "{}", 404, "person"},
+		{"POST", "/v1/keys", `{"name":"x","scopes":["` + mark + `"]}`, 422, "permission"},
 		{"POST", "/v1/threads/" + thread + "/call", `{"outcome":"` + mark + `"}`, 422, "values"},
 		{"POST", "/v1/threads/" + thread + "/call", `{"outcome":"again"}`, 422, "again"},
 		{"POST", "/v1/threads/" + thread + "/close", `{"` + mark + `":1}`, 422, "values"},
@@ -136,13 +155,16 @@ func TestNumbersAreMaskedUnlessTheKeySeesThemAndThatIsWrittenDown(t *testing.T) 
 	w := newWorld(t)
 	reader, seer := w.key(1, desk.ThreadsSee, desk.Exporting), w.key(1, desk.ThreadsSee, desk.Exporting, desk.NumbersSee)
 	message, thread, _ := w.left("=HYPERLINK(\"http://x\")")
+	w.ask(w.all, "POST", "/v1/threads/"+thread+"/call", `{"outcome":"busy"}`)
+	w.ask(w.all, "POST", "/v1/threads/"+thread+"/notes", `{"note":"x"}`)
 	number := w.ask(seer, "GET", "/v1/messages/"+message, "").object(t)["caller"].(string)
 	if len(number) != 11 {
 		t.Fatal(number)
 	}
 	for _, path := range []string{
 		"/v1/messages", "/v1/messages/" + message, "/v1/threads", "/v1/threads/" + thread, "/v1/events",
-		"/v1/exports/messages", "/v1/exports/messages?format=csv",
+		"/v1/exports/messages", "/v1/exports/messages?format=csv", "/v1/calls", "/v1/notes", "/v1/threads/" + thread + "/calls",
+		"/v1/exports/threads", "/v1/exports/calls", "/v1/exports/notes?format=csv",
 	} {
 		if got := w.ask(reader, "GET", path, ""); got.status != 200 || strings.Contains(string(got.body), number) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
@@ -163,7 +185,7 @@ func TestNumbersAreMaskedUnlessTheKeySeesThemAndThatIsWrittenDown(t *testing.T) 
 	// The first three keys are the world's, the reader's and the seer's.
 	for deed, want := range map[string]int{
 		"export messages key:2": 2, "export messages key:3": 3, "number.shown messages key:3": 1,
-		"number.shown thread:" + thread + " key:3": 1, "number.shown threads key:3": 1, "number.shown messages key:2": 0,
+		"number.shown thread:" + thread + " key:3": 1, "number.shown threads key:3": 1, "number.shown calls key:3": 1, "number.shown notes key:3": 1, "export calls key:3": 1, "export threads key:2": 1, "number.shown messages key:2": 0,
 	} {
 		if count[deed] != want {
 			t.Errorf("%q is %d times in the audit log, want %d", deed, count[deed], want)
@@ -326,7 +348,7 @@ func TestWhatIsNotKnownToBeStoredIsNeverAnsweredAsIfItWere(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
-		var p api.Problem
+		var p openapi.Problem
 		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != c.status || p.Code != c.code || w.Header().Get("Retry-After") != c.retry {
 			t.Errorf("%v: %d %s %v", c.err, w.Code, w.Body, w.Header())
 		}

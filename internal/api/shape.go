@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -13,8 +12,6 @@ import (
 	"github.com/afterbeep/afterbeep/internal/sheet"
 	"github.com/afterbeep/afterbeep/internal/web"
 )
-
-func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
 // answer is an answer with a body and, perhaps, a version.
 type answer[T any] struct {
@@ -187,9 +184,4 @@ func (s *Surface) show(ctx context.Context, a *desk.Actor, object string) error 
 		s.shown.forget(what)
 	}
 	return err
-}
-
-// note writes a deed into the audit log.
-func (s *Surface) note(ctx context.Context, a *desk.Actor, d people.Done) error {
-	return s.People.Audit(ctx, s.Book, a, d)
 }

@@ -3,11 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/handling"
+	"github.com/afterbeep/afterbeep/internal/openapi"
 )
 
 // ThreadPage is a page of a view.
@@ -34,7 +33,9 @@ type Counts struct {
 	All       int `json:"all"`
 }
 
-type threadsIn struct {
+// ThreadFilter is what lists of threads, and exports, are narrowed by. It is
+// exported for the library, which reads fields.
+type ThreadFilter struct {
 	View    string `query:"view" enum:"unclaimed,due,waiting,overdue,all,closed" default:"all" doc:"Which threads; all but closed are open ones"`
 	Order   string `query:"order" enum:"urgent,newest,waking,closed" doc:"How they are ordered, where the view allows it"`
 	Channel string `query:"channel" pattern:"^[0-9]{18}$" doc:"Only of this channel"`
@@ -42,6 +43,10 @@ type threadsIn struct {
 	Outcome string `query:"outcome" enum:"reached,no_answer,busy,wrong_number,voicemail,again" doc:"Only with this outcome of the last call"`
 	Since   string `query:"since" format:"date-time" doc:"Only with a message since then; with closed, closed since then"`
 	Text    string `query:"text" maxLength:"200" doc:"Only with these words in one of the messages"`
+}
+
+type threadsIn struct {
+	ThreadFilter
 	Page
 }
 
@@ -54,42 +59,46 @@ type threadIn struct{ ThreadPath }
 
 type nothing struct{}
 
-func (d *door) threads() {
-	add(d, operation{
-		id: "list-threads", method: http.MethodGet, path: "/threads", may: desk.ThreadsSee, group: "Threads",
-		title: "List threads", text: "The views are those of the pages, without `mine`, which a key has none of.",
-		example: example{Path: "/threads?view=unclaimed&limit=20"},
-	}, d.listThreads)
-	add(d, operation{
-		id: "count-threads", method: http.MethodGet, path: "/threads/counts", may: desk.ThreadsSee, group: "Threads",
-		title: "Count open threads by view", text: "A second old at most.", example: example{Path: "/threads/counts"},
-	}, d.countThreads)
-	add(d, operation{
-		id: "get-thread", method: http.MethodGet, path: "/threads/{thread}", may: desk.ThreadsSee, group: "Threads",
-		title: "Read a thread with its messages and events", text: "The ETag is its version, for If-Match. A new message changes it, a note does not.",
-		example: example{Path: "/threads/{thread}"},
-	}, d.getThread)
+func (s *Surface) threads() {
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "list-threads", Method: http.MethodGet, Path: "/threads", May: desk.ThreadsSee, Group: "Threads",
+		Title: "List threads", Text: "The views are those of the pages, without `mine`, which a key has none of.",
+		Example: openapi.Example{Path: "/threads?view=unclaimed&limit=20"},
+	}, s.listThreads)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "count-threads", Method: http.MethodGet, Path: "/threads/counts", May: desk.ThreadsSee, Group: "Threads",
+		Title: "Count open threads by view", Text: "A second old at most.", Example: openapi.Example{Path: "/threads/counts"},
+	}, s.countThreads)
+	openapi.Add(s.Door, openapi.Operation{
+		ID: "get-thread", Method: http.MethodGet, Path: "/threads/{thread}", May: desk.ThreadsSee, Group: "Threads",
+		Title: "Read a thread with its messages and events", Text: "The ETag is its version, for If-Match. A new message changes it, a note does not.",
+		Example: openapi.Example{Path: "/threads/{thread}"},
+	}, s.getThread)
+}
+
+// view is the filter in the words of the domain.
+func (s *Surface) view(ctx context.Context, a *desk.Actor, f *ThreadFilter) (q handling.ViewQuery, err error) {
+	q = handling.ViewQuery{View: desk.View(f.View), Order: desk.Order(f.Order), Outcome: desk.Outcome(f.Outcome), Text: f.Text}
+	if q.Since, err = when(f.Since, "since"); err != nil {
+		return q, err
+	}
+	if f.Channel != "" {
+		if q.Channel, err = s.channelID(ctx, a, f.Channel); err != nil {
+			return q, err
+		}
+	}
+	if f.Owner != "" {
+		err = q.Owner.UnmarshalText([]byte(f.Owner))
+	}
+	return q, err
 }
 
 func (s *Surface) listThreads(ctx context.Context, a *desk.Actor, in *threadsIn) (*answer[ThreadPage], error) {
-	q := handling.ViewQuery{
-		View: desk.View(in.View), Order: desk.Order(in.Order), Outcome: desk.Outcome(in.Outcome),
-		Text: in.Text, Before: in.Cursor, Limit: in.Limit,
-	}
-	var err error
-	if q.Since, err = when(in.Since, "since"); err != nil {
+	q, err := s.view(ctx, a, &in.ThreadFilter)
+	if err != nil {
 		return nil, err
 	}
-	if in.Channel != "" {
-		if q.Channel, err = s.channelID(ctx, a, in.Channel); err != nil {
-			return nil, err
-		}
-	}
-	if in.Owner != "" {
-		if err := q.Owner.UnmarshalText([]byte(in.Owner)); err != nil {
-			return nil, err
-		}
-	}
+	q.Before, q.Limit = in.Cursor, in.Limit
 	if err := s.show(ctx, a, "threads"); err != nil {
 		return nil, err
 	}
@@ -135,24 +144,8 @@ func (s *Surface) getThread(ctx context.Context, a *desk.Actor, in *threadIn) (*
 	if err != nil {
 		return nil, err
 	}
-	return &answer[ThreadDetail]{ETag: etag(t.Thread.Version), Body: ThreadDetail{
+	return &answer[ThreadDetail]{ETag: openapi.ETag(t.Thread.Version), Body: ThreadDetail{
 		Thread: threadOf(a, &t.Thread), Messages: messagesOf(a, t.Messages), Events: eventsOf(t.Events),
 		Earlier: threadsOf(a, t.Earlier), Damaged: t.Damaged != nil,
 	}}, nil
-}
-
-func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
-
-// version reads If-Match: 0 is whatever there is.
-func version(match string) (int64, error) {
-	if match == "" || match == "*" {
-		return 0, nil
-	}
-	text, opened := strings.CutPrefix(match, `"`)
-	text, closed := strings.CutSuffix(text, `"`)
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n <= 0 || !opened || !closed {
-		return 0, desk.Errorf(desk.Invalid, "if_match", "If-Match is the ETag of one version, such as \"3\" with its quotes, or *")
-	}
-	return n, nil
 }

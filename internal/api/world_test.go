@@ -22,6 +22,8 @@ import (
 	"github.com/afterbeep/afterbeep/internal/app"
 	"github.com/afterbeep/afterbeep/internal/config"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/openapi"
+	"github.com/afterbeep/afterbeep/internal/sheet"
 )
 
 // world is a whole server over real SQLite, as app runs it, with two tenants.
@@ -65,7 +67,9 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.all = w.key(1, desk.Permissions()...)
-	openapi3filter.RegisterBodyDecoder("application/jsonl", openapi3filter.FileBodyDecoder)
+	for _, kind := range []string{"application/jsonl", sheet.Formats()[sheet.XLSX]} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
+	}
 	t.Cleanup(func() {
 		stop()
 		if err := <-w.done; err != nil {
@@ -140,6 +144,7 @@ func (w *world) ask(key, method, path, body string, header ...string) *reply {
 	must(w.t, err)
 	out := &reply{got.StatusCode, got.Header, b}
 	w.conforms(r, out)
+	w.known(r, out)
 	return out
 }
 
@@ -161,6 +166,21 @@ func (w *world) conforms(r *http.Request, a *reply) {
 	if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
 		w.t.Errorf("%s %s: %d is not as the document says: %v\n%s", r.Method, r.URL.Path, a.status, err, a.body)
 	}
+}
+
+// known holds an error against the table of codes.
+func (w *world) known(r *http.Request, a *reply) {
+	w.t.Helper()
+	if a.status < 400 || r.Method == http.MethodHead {
+		return
+	}
+	for _, c := range openapi.Codes() {
+		named := a.status == 422 && (c.Code == "channel" || c.Code == "app") // 404, or the name cannot be one
+		if c.Code == a.code() && (c.Status() == a.status || named) {
+			return
+		}
+	}
+	w.t.Errorf("%s %s: %d %q is not in the table of codes", r.Method, r.URL.Path, a.status, a.code())
 }
 
 // document reads the OpenAPI document and finds nothing wrong with it.
@@ -225,6 +245,12 @@ func (w *world) person(tenant desk.TenantID) string {
 	}, "")
 	must(w.t, err)
 	return p.ID.String()
+}
+
+// newKey makes an API key that nobody uses, and gives its number.
+func (w *world) newKey(tenant desk.TenantID) string {
+	w.t.Helper()
+	return strings.Split(w.key(tenant, desk.MessagesWrite), "_")[2]
 }
 
 func (w *world) newApp(tenant desk.TenantID) string {

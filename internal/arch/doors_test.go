@@ -34,15 +34,16 @@ var doors = map[string][]string{
 
 	"internal/archive": {"internal/desk", "internal/store"},
 
-	"internal/web":    {"internal/desk", "internal/teeth"},
-	"internal/aicc":   {"internal/desk", "internal/web", "internal/auth", "internal/teeth"},
-	"internal/ui":     {"internal/desk", "internal/number", "internal/web", "internal/auth", "internal/people", "internal/handling", "internal/teeth"},
-	"internal/api":    {"internal/desk", "internal/number", "internal/web", "internal/auth", "internal/people", "internal/handling", "internal/sheet", "internal/teeth"},
-	"internal/sheet":  {"internal/desk", "internal/term"},
-	"internal/chain":  {"internal/desk"},
-	"internal/config": {"internal/desk"},
-	"internal/app":    {anything},
-	"internal/arch":   {},
+	"internal/web":     {"internal/desk", "internal/teeth"},
+	"internal/aicc":    {"internal/desk", "internal/web", "internal/auth", "internal/teeth"},
+	"internal/ui":      {"internal/desk", "internal/number", "internal/web", "internal/auth", "internal/people", "internal/handling", "internal/teeth"},
+	"internal/api":     {"internal/desk", "internal/number", "internal/web", "internal/auth", "internal/people", "internal/handling", "internal/openapi", "internal/sheet", "internal/teeth"},
+	"internal/openapi": {"internal/desk", "internal/web", "internal/teeth"},
+	"internal/sheet":   {"internal/desk", "internal/term"},
+	"internal/chain":   {"internal/desk"},
+	"internal/config":  {"internal/desk"},
+	"internal/app":     {anything},
+	"internal/arch":    {},
 
 	"cmd/afterbeep": {"internal/app", "internal/config", "internal/desk", "internal/chain", "internal/sheet", "internal/term"},
 
@@ -57,7 +58,7 @@ var keys = []struct {
 	rooms    []string
 	reason   string
 }{
-	{"net/http/...", []string{"internal/web", "internal/aicc", "internal/ui", "internal/api", "internal/chain", "internal/app", "cmd", "test", "bench"}, "features, the domain and the store know nothing of HTTP"},
+	{"net/http/...", []string{"internal/web", "internal/aicc", "internal/ui", "internal/api", "internal/openapi", "internal/chain", "internal/app", "cmd", "test", "bench"}, "features, the domain and the store know nothing of HTTP"},
 	{"database/sql/...", []string{"internal/store", "test", "bench"}, "all SQL lives in internal/store"},
 	{"modernc.org/sqlite/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
 	{"github.com/jackc/pgx/...", []string{"internal/store", "test", "bench"}, "only the store knows its engine"},
@@ -71,7 +72,7 @@ var keys = []struct {
 	{"golang.org/x/crypto/argon2", []string{"internal/password"}, "passwords are checked in one place, a few at a time"},
 	{"github.com/pquerna/otp/...", []string{"internal/people"}, "second factors are checked in one place"},
 	{"github.com/coreos/go-oidc/...", []string{"internal/people"}, "identities are checked in one place"},
-	{"github.com/danielgtaylor/huma/...", []string{"internal/api"}, "one room speaks OpenAPI"},
+	{"github.com/danielgtaylor/huma/...", []string{"internal/openapi"}, "one room speaks OpenAPI"},
 	{"golang.org/x/oauth2/...", []string{"internal/people"}, "identities are checked in one place"},
 	{"C", nil, "one static binary, without cgo"},
 	{"unsafe", nil, "nothing here needs it"},

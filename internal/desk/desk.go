@@ -180,6 +180,7 @@ type Event struct {
 	Actor  string // who did it: "" is Afterbeep itself
 	At     time.Time
 	Data   json.RawMessage // a JSON object, small
+	Once   *Once           // kept with the event when it is appended; it is not read with it
 }
 
 // Snapshot is what the hot path needs of the store, read as a whole: who may

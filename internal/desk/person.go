@@ -161,6 +161,7 @@ type Actor struct {
 	Scopes   []string // of an API key
 	Channels []ChannelID
 	Address  string // "" on the command line
+	Once     *Once  // of what is asked for; nil: it is done however often it is asked for
 }
 
 // May says whether the actor may do that.
@@ -252,6 +253,7 @@ type Whom struct {
 	ID      PersonID
 	Login   string
 	Subject string
+	Version int64 // she is changed only when this is what she is; 0: whatever she is
 }
 
 // Invite is a one-time link: for person 0 to the first account of a tenant, for

@@ -198,5 +198,6 @@ func (d *Desk) Note(ctx context.Context, a desk.Actor, id desk.ID, note string) 
 	if err != nil {
 		return err
 	}
+	e.Once = a.Once
 	return d.Changes.AppendEvents(ctx, a.Tenant, e)
 }

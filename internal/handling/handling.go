@@ -31,6 +31,8 @@ type Threads interface {
 	Tallies(ctx context.Context, tenant desk.TenantID, l desk.Listing) ([]desk.Tally, error)
 	ThreadsByID(ctx context.Context, tenant desk.TenantID, ids []desk.ID) ([]desk.Thread, error)
 	CallersThreads(ctx context.Context, tenant desk.TenantID, callerKey string, limit int) ([]desk.Thread, error)
+	// Entries is a page of calls or notes.
+	Entries(ctx context.Context, tenant desk.TenantID, q desk.EntryQuery) (desk.Entries, error)
 	// Newest gives a thread's newest messages and events, as they came.
 	Newest(ctx context.Context, tenant desk.TenantID, thread desk.ID, limit int) ([]desk.Listed, []desk.Event, error)
 }
@@ -43,6 +45,8 @@ type Changes interface {
 	// ChangeEach changes those that are as they were read, and says which.
 	ChangeEach(ctx context.Context, tenant desk.TenantID, all []desk.Change) ([]desk.ID, error)
 	AppendEvents(ctx context.Context, tenant desk.TenantID, events ...desk.Event) error
+	// Done is the event that an Idempotency-Key led to; Missing when there is none.
+	Done(ctx context.Context, tenant desk.TenantID, o desk.Once) (desk.Event, error)
 	// KeepClaim is Conflict when the claim is not that person's.
 	KeepClaim(ctx context.Context, tenant desk.TenantID, id desk.ID, by desk.PersonID, until time.Time) error
 }
@@ -166,6 +170,8 @@ func (d *Desk) change(ctx context.Context, a desk.Actor, id desk.ID, version int
 		case err == nil:
 			d.counts.forget(a.Tenant)
 			return done, nil
+		case code(err) == desk.SeenCode:
+			return was, err
 		case code(err) == "exists":
 			return was, d.another(ctx, &was)
 		case desk.KindOf(err) != desk.Conflict:
@@ -191,6 +197,9 @@ func record(a *desk.Actor, now time.Time, was, th *desk.Thread, drafts ...draft)
 		if all[i], err = f.event(a, now, th); err != nil {
 			return nil, err
 		}
+	}
+	if a != nil && len(all) > 0 {
+		all[0].Once = a.Once
 	}
 	return all, nil
 }

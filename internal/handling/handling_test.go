@@ -47,6 +47,10 @@ func (s *shelf) Tallies(context.Context, desk.TenantID, desk.Listing) ([]desk.Ta
 	return []desk.Tally{{Channel: 7, Owner: 3, All: 5, Waiting: 2}, {Channel: 8, All: 4, Unclaimed: 4, Overdue: 1}}, nil
 }
 
+func (s *shelf) Entries(context.Context, desk.TenantID, desk.EntryQuery) (desk.Entries, error) {
+	return desk.Entries{}, nil
+}
+
 func (s *shelf) ThreadsByID(_ context.Context, _ desk.TenantID, ids []desk.ID) (all []desk.Thread, err error) {
 	for _, id := range ids {
 		all = append(all, s.threads[id])

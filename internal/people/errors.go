@@ -19,6 +19,7 @@ var (
 	errMay      = desk.Errorf(desk.Forbidden, "forbidden", "you may not do this; ask an administrator")
 	errWrongOld = desk.Errorf(desk.Invalid, "password_wrong", "this is not your password as it is now")
 	errLast     = desk.Errorf(desk.Conflict, "last_administrator", "this is the only administrator; make another one first")
+	errStale    = desk.Errorf(desk.Conflict, "version", "she was changed since you looked; look again")
 )
 
 func errLimited(wait time.Duration) error {

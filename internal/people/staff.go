@@ -260,6 +260,9 @@ func (p *People) alter(ctx context.Context, a *desk.Actor, who desk.Whom,
 		if person, err = s.Person(ctx, who); err != nil {
 			return err
 		}
+		if who.Version != 0 && who.Version != person.Version {
+			return errStale
+		}
 		action, data, err := change(s, &person)
 		if err != nil {
 			return err

@@ -1,18 +1,14 @@
-// Package sheet writes messages for other programs: JSON lines with every text
-// exactly as it was left, and CSV in which no cell is a formula. The command line
-// and /v1 export through it, so that a file is the same wherever it comes from.
-// It promises one row a message, in the order given, and keeps none of them.
+// Package sheet writes tables for other programs: JSON lines with every text
+// exactly as it was left, and CSV and workbooks in which no cell is a formula. The
+// command line and /v1 export through it, so that a file is the same wherever it
+// comes from. It promises the rows in the order given, and keeps none of them.
 package sheet
 
 import (
-	"encoding/csv"
 	"io"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/afterbeep/afterbeep/internal/desk"
-	"github.com/afterbeep/afterbeep/internal/term"
 )
 
 // Record is a message as scripts and spreadsheets see it.
@@ -62,44 +58,22 @@ type Lines struct{ w io.Writer }
 func NewLines(w io.Writer) *Lines { return &Lines{w} }
 
 // Add writes a message.
-func (l *Lines) Add(r Record) error {
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	_, err = l.w.Write(append(term.JSON(raw), '\n'))
-	return err
-}
+func (l *Lines) Add(r Record) error { return line(l.w, r) }
 
 // End writes what is left.
 func (l *Lines) End() error { return nil }
 
 // Spread is CSV for spreadsheets: no cell is a formula (see term.Cell).
-type Spread struct{ w *csv.Writer }
+type Spread struct{ t Table }
 
 // NewSpread writes to w, the names of the columns first.
 func NewSpread(w io.Writer) (*Spread, error) {
-	s := &Spread{csv.NewWriter(w)}
-	return s, s.w.Write([]string{
-		"id", "reference", "received_at", "tenant", "channel_id", "call_id", "caller",
-		"user_id", "user_name", "locale", "text", "thread_id", "state",
-	})
+	t, err := NewTable(w, CSV, "", Columns())
+	return &Spread{t}, err
 }
 
 // Add writes a message.
-func (s *Spread) Add(r Record) error {
-	cells := []string{
-		r.ID, r.Reference, r.ReceivedAt, r.Tenant, r.ChannelID, r.CallID, r.Caller,
-		r.UserID, r.UserName, r.Locale, r.Text, r.ThreadID, r.State,
-	}
-	for i := range cells {
-		cells[i] = term.Cell(cells[i])
-	}
-	return s.w.Write(cells)
-}
+func (s *Spread) Add(r Record) error { return s.t.Add(r) }
 
 // End writes what is left.
-func (s *Spread) End() error {
-	s.w.Flush()
-	return s.w.Error()
-}
+func (s *Spread) End() error { return s.t.End() }

@@ -28,6 +28,12 @@ const (
 	NewestEventsText   = newestEvents
 )
 
+// EntryText looks at calls or notes.
+func EntryText(q desk.EntryQuery, look int) (string, []any) { return entryText(q, look) }
+
+// UndoneText finds what was taken back in threads.
+func UndoneText(threads []desk.ID) (string, []any) { return undoneText(threads) }
+
 // Over is a store of the same engine on other pools, which a test may have
 // tapped: then it sees every statement, however it is run.
 func Over(s *Store, read, write *sql.DB) *Store { return New(s.dialect, read, write) }

@@ -120,6 +120,20 @@ func deskReading(w *world) (all []scene) {
 				}
 			}
 		}},
+		scene{name: "calls and notes", play: func(a *act) {
+			for _, kind := range []string{desk.CallAttempted, desk.NoteAdded} {
+				for _, q := range []desk.EntryQuery{
+					{Kind: kind},
+					{Kind: kind, Channels: []desk.ChannelID{sharedChannel}},
+					{Kind: kind, By: "person:1", Outcome: desk.LineBusy, Since: a.w.base, Until: a.w.base.Add(time.Hour)},
+				} {
+					a.entries(q)
+				}
+				for _, id := range a.ids() {
+					a.entries(desk.EntryQuery{Kind: kind, Thread: id})
+				}
+			}
+		}},
 		scene{name: "the newest of a thread", play: func(a *act) {
 			for _, id := range a.ids() {
 				messages, events, err := a.s.Newest(a.ctx, a.me.id, id, 2)

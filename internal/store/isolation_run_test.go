@@ -58,7 +58,7 @@ func newTrial(t *testing.T, l lab, w *world) *trial {
 		lab: l, w: w, dumps: map[desk.TenantID][]string{}, want: map[string]*outcome{},
 		clean: map[string]bool{}, stores: map[string]*store.Store{},
 	}
-	tr.scenes = slices.Concat(reading(), pages(w), deskReading(w), staffReading(), settling(), sortingScenes(), deskWriting(),
+	tr.scenes = slices.Concat(reading(), pages(w), deskReading(w), staffReading(), settling(), sortingScenes(), deskWriting(), doneOnce(),
 		staffWriting(), carrying(), searching(l.engine()), systemScenes())
 	for _, tw := range w.twins {
 		tr.open(t, both)

@@ -165,6 +165,7 @@ func (m maker) make(twins ...*twin) {
 		m.staff(tw)
 		m.messages(tw)
 		m.handled(tw)
+		m.entries(tw)
 		m.readers(tw)
 	}
 	stranger := m.w.text(&twin{id: 99, word: "nobody"}, m.w.stranger, "1", sharedChannel)

@@ -228,6 +228,9 @@ func (t *tx) appendEvents(ctx context.Context, tenant desk.TenantID, events []de
 	}
 	for i := range events {
 		events[i].Tenant, events[i].Seq = tenant, last-int64(len(events)-1-i)
+		if err := t.once(ctx, &events[i]); err != nil {
+			return err
+		}
 	}
 	for some := range chunks(events) {
 		args := make([]any, 0, 7*len(some))

@@ -225,5 +225,6 @@ func handled() map[string]func(*testing.T, Open) {
 		"whoever leaves gives everything back":                               givesBack,
 		"who may not, cannot":                                                limits,
 		"whatever happens to a thread, it is what the model says":            life,
+		"calls and notes are in the lists that they belong to":               callsAndNotes,
 	}
 }

@@ -1,4 +1,4 @@
-package api
+package openapi
 
 import (
 	"bytes"
@@ -12,24 +12,17 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/afterbeep/afterbeep/internal/desk"
-	"github.com/afterbeep/afterbeep/internal/web"
 )
 
-//go:embed docs.html docs.css
+//go:embed page.html page.css
 var assets embed.FS
-
-const about = "For programs, what the pages are for people. Send an API key of the tenant: `Authorization: Bearer abk_…` " +
-	"(`afterbeep key create` makes one, and so do the settings). IDs are strings, times RFC 3339 in UTC with microseconds. " +
-	"Errors are problem+json (RFC 9457) with a stable `code`. Lists have a `next` address."
 
 // guide is the document as the page shows it.
 type guide struct {
 	Title, About string
 	Groups       []guideGroup
 	Schemas      []guideSchema
-	Kinds        []guideKind
+	Codes        []guideCode
 }
 
 type guideGroup struct {
@@ -56,15 +49,14 @@ type guideSchema struct {
 	Fields []guideField
 }
 
-type guideKind struct {
-	Status int
-	Code   string
-	Text   string
+type guideCode struct {
+	Status            int
+	Title, Code, Text string
 }
 
 // document makes the OpenAPI document and the page, once: they do not change
 // while the program runs.
-func (s *Surface) document(d *door) (err error) {
+func (d *Door) document() (err error) {
 	spec := d.api.OpenAPI()
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(spec.Components.Schemas.Map(), name) // the library's own; ours is Problem
@@ -74,16 +66,16 @@ func (s *Surface) document(d *door) (err error) {
 			o.RequestBody.Content["application/json"].Example = json.RawMessage(told(body))
 		}
 	}
-	if s.spec, err = json.MarshalIndent(spec, "", " "); err != nil {
+	if d.spec, err = json.MarshalIndent(spec, "", " "); err != nil {
 		return err
 	}
-	page, err := template.ParseFS(assets, "docs.html")
+	page, err := template.ParseFS(assets, "page.html")
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
 	err = page.Execute(&b, d.explain(spec))
-	s.guide = b.Bytes()
+	d.page = b.Bytes()
 	return err
 }
 
@@ -104,7 +96,7 @@ func operations(spec *huma.OpenAPI) (all []*huma.Operation) {
 }
 
 // explain is the document in the order of a reader.
-func (d *door) explain(spec *huma.OpenAPI) guide {
+func (d *Door) explain(spec *huma.OpenAPI) guide {
 	g := guide{Title: spec.Info.Title, About: strings.ReplaceAll(spec.Info.Description, "`", "")}
 	all := operations(spec)
 	slices.SortFunc(all, func(a, b *huma.Operation) int {
@@ -124,13 +116,14 @@ func (d *door) explain(spec *huma.OpenAPI) guide {
 		}
 	}
 	slices.SortFunc(g.Schemas, func(a, b guideSchema) int { return cmp.Compare(a.Name, b.Name) })
-	for k := desk.Internal; k <= desk.Unknown; k++ {
-		g.Kinds = append(g.Kinds, guideKind{kinds[k].status, cmp.Or(kinds[k].code, "what it is about"), k.String()})
+	for _, c := range Codes() {
+		g.Codes = append(g.Codes, guideCode{c.Status(), http.StatusText(c.Status()), c.Code, c.Text})
 	}
+	slices.SortStableFunc(g.Codes, func(a, b guideCode) int { return cmp.Compare(a.Status, b.Status) })
 	return g
 }
 
-func (d *door) explained(spec *huma.OpenAPI, o *huma.Operation) guideOperation {
+func (d *Door) explained(spec *huma.OpenAPI, o *huma.Operation) guideOperation {
 	g := guideOperation{
 		ID: o.OperationID, Method: o.Method, Path: o.Path, Title: o.Summary, Status: o.DefaultStatus,
 		Text: strings.Split(strings.NewReplacer("`", "", "**", "").Replace(o.Description), "\n\n"), Curl: curl(o.Method, d.shows[o.OperationID]),
@@ -185,7 +178,7 @@ func kind(s *huma.Schema) string {
 }
 
 // curl is an example as one types it.
-func curl(method string, e example) string {
+func curl(method string, e Example) string {
 	b := strings.Builder{}
 	b.WriteString("curl -H \"Authorization: Bearer $KEY\"")
 	if method != http.MethodGet {
@@ -197,26 +190,6 @@ func curl(method string, e example) string {
 	if e.Body != "" {
 		b.WriteString(" --json '" + told(e.Body) + "'")
 	}
-	b.WriteString(" \"$DESK" + base + e.Path + "\"")
+	b.WriteString(" \"$DESK" + Base + e.Path + "\"")
 	return b.String()
-}
-
-func (s *Surface) openapi(v *web.Visit) error {
-	return send(v, "application/openapi+json", s.spec)
-}
-
-func (s *Surface) docs(v *web.Visit) error { return send(v, "text/html; charset=utf-8", s.guide) }
-
-func (s *Surface) style(v *web.Visit) error {
-	b, err := assets.ReadFile("docs.css")
-	if err != nil {
-		return err
-	}
-	return send(v, "text/css; charset=utf-8", b)
-}
-
-func send(v *web.Visit, kind string, b []byte) error {
-	v.W.Header().Set("Content-Type", kind)
-	_, _ = v.W.Write(b) // whoever has gone away is told nothing
-	return nil
 }

@@ -1,4 +1,4 @@
-package api
+package openapi
 
 import (
 	"context"
@@ -81,25 +81,15 @@ var kinds = map[desk.Kind]struct {
 }
 
 var (
-	errMethod = desk.Errorf(desk.Invalid, "method_not_allowed", "this path takes another method; Allow names them")
-	errStale  = desk.Errorf(desk.Conflict, "version", "the thread is not the version that If-Match names; read it again")
-
 	errInternal  = desk.Errorf(desk.Internal, "internal", "something broke here; it is in the log")
 	errUnknown   = desk.Errorf(desk.Unknown, "unknown", "nobody knows whether it was stored; send it again with the same Idempotency-Key")
 	errNotStored = &desk.Error{Kind: desk.Unstored, Code: "not_stored", Text: "it was not stored; send it again in a moment", RetryAfter: time.Second}
 )
 
-// special are codes whose status is not their kind's.
-var special = map[string]int{
-	"method_not_allowed": http.StatusMethodNotAllowed,
-	"too_large":          http.StatusRequestEntityTooLarge,
-	"version":            http.StatusPreconditionFailed,
-}
-
 // refusal is the answer to an error, which is noted for the log.
-func (s *Surface) refusal(ctx context.Context, err error) *Problem {
-	c := of(ctx)
-	c.err = err
+func refusal(ctx context.Context, err error) *Problem {
+	c := Of(ctx)
+	c.Err = err
 	var large *http.MaxBytesError
 	var e *desk.Error
 	switch ok := errors.As(err, &e); {
@@ -128,6 +118,9 @@ func problemOf(e *desk.Error) *Problem {
 	if status := special[p.Code]; status != 0 {
 		p.Status = status
 	}
+	if text := quiet(p.Code); text != "" {
+		p.Detail = text
+	}
 	p.Title = http.StatusText(p.Status)
 	switch {
 	case e.Kind == desk.Unauthenticated:
@@ -152,7 +145,7 @@ func reworded(_ huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	p := &Problem{Status: m.Status, Title: http.StatusText(m.Status), Code: codes[m.Status], Detail: "some values are not right; the document at " + base + "/docs says how they look"}
+	p := &Problem{Status: m.Status, Title: http.StatusText(m.Status), Code: codes[m.Status], Detail: "some values are not right; the document at " + Base + "/docs says how they look"}
 	switch m.Status {
 	case http.StatusBadRequest:
 		p.Detail = "the body is missing, or is not JSON with each name once"
