@@ -1,0 +1,157 @@
+package sheet_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/sheet"
+)
+
+// row is a row of a test.
+type row []any
+
+func (r row) Cells() []any { return r }
+
+// book reads a workbook's first sheet: the texts of its cells, row by row.
+func book(t *testing.T, b []byte) (cells [][]string) {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		part, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all struct {
+			Rows []struct {
+				Cells []struct {
+					Kind string `xml:"t,attr"`
+					Text string `xml:"is>t"`
+					N    string `xml:"v"`
+					F    *int   `xml:"f"`
+				} `xml:"c"`
+			} `xml:"sheetData>row"`
+		}
+		if err := xml.Unmarshal(raw, &all); err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		if f.Name != "xl/worksheets/sheet1.xml" {
+			continue
+		}
+		for _, r := range all.Rows {
+			var texts []string
+			for _, c := range r.Cells {
+				if c.F != nil || c.N != "" && c.Kind != "" || c.N == "" && c.Kind != "inlineStr" {
+					t.Errorf("%+v is no text and no number", c)
+				}
+				texts = append(texts, c.Text+c.N)
+			}
+			cells = append(cells, texts)
+		}
+	}
+	return cells
+}
+
+func TestACellOfAWorkbookIsTextWhateverItBeginsWith(t *testing.T) {
+	var b bytes.Buffer
+	out, err := sheet.NewTable(&b, sheet.XLSX, "rows & more", []string{"text", "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"=1+1": "=1+1", "@SUM(A1)": "@SUM(A1)", "<b>&\"'</b>": "<b>&\"'</b>", "two\nlines\tand 请回电 😀 \u202e": "two\nlines\tand 请回电 😀 \u202e",
+		"\x01\r": "_x0001__x000D_", "_x000D_": "_x005F_x000D_", "_x00": "_x00", "\xff": "\ufffd", " spaces ": " spaces ",
+	} {
+		b.Reset()
+		if out, err = sheet.NewTable(&b, sheet.XLSX, "rows & more", []string{"text", "n"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Add(row{text, 7}); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.End(); err != nil {
+			t.Fatal(err)
+		}
+		if got := book(t, b.Bytes()); len(got) != 2 || got[1][0] != want || got[1][1] != "7" || got[0][0] != "text" {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	if err := out.Add(row{strings.Repeat("x", 40_000)}); err == nil {
+		t.Error("a cell that is too long is cut in silence")
+	}
+	if err := out.Add(row{7.5}); err == nil {
+		t.Error("what is no text and no number is written")
+	}
+	if _, err := sheet.NewTable(&b, "pdf", "x", nil); desk.KindOf(err) != desk.Invalid {
+		t.Error(err)
+	}
+}
+
+func TestEveryRecordHasACellForEachColumn(t *testing.T) {
+	for name, n := range map[string][2]int{
+		"messages": {len(sheet.Columns()), len(sheet.Record{}.Cells())},
+		"threads":  {len(sheet.ThreadColumns()), len(sheet.Thread{}.Cells())},
+		"entries":  {len(sheet.EntryColumns()), len(sheet.Entry{}.Cells())},
+	} {
+		if n[0] != n[1] {
+			t.Errorf("%s: %d columns, %d cells", name, n[0], n[1])
+		}
+	}
+}
+
+// drain counts what it is given and keeps nothing.
+type drain struct{ n int64 }
+
+func (d *drain) Write(b []byte) (int, error) {
+	d.n += int64(len(b))
+	return len(b), nil
+}
+
+func TestATableOfAHundredThousandRowsIsNotKept(t *testing.T) {
+	for format := range sheet.Formats() {
+		var d drain
+		out, err := sheet.NewTable(&d, format, "threads", sheet.ThreadColumns())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := sheet.ThreadOf(&desk.Thread{ID: 1 << 40, Owner: 3, Caller: "+8613800001111", Excerpt: strings.Repeat("请回电", 40)}, "default", "Ann")
+		heap := func() int64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		var early int64
+		for n := range 100_000 {
+			if err := out.Add(r); err != nil {
+				t.Fatal(err)
+			}
+			if n == 1000 {
+				early = heap()
+			}
+			if n%500 == 0 {
+				if err := out.Flush(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if late := heap(); late-early > 1<<20 {
+			t.Errorf("%s: the heap grew by %d KB", format, (late-early)>>10)
+		}
+		if err := out.End(); err != nil || d.n < 100_000 {
+			t.Errorf("%s: %v, %d bytes", format, err, d.n)
+		}
+	}
+}
