@@ -34,6 +34,9 @@ func EntryText(q desk.EntryQuery, look int) (string, []any) { return entryText(q
 // UndoneText finds what was taken back in threads.
 func UndoneText(threads []desk.ID) (string, []any) { return undoneText(threads) }
 
+// NewestTexts read what is shown of a thread.
+func NewestTexts() (messages, events string) { return newestMessages, newestEvents }
+
 // Over is a store of the same engine on other pools, which a test may have
 // tapped: then it sees every statement, however it is run.
 func Over(s *Store, read, write *sql.DB) *Store { return New(s.dialect, read, write) }

@@ -230,6 +230,14 @@ func (s *Store) CallersThreads(ctx context.Context, tenant desk.TenantID, caller
 const callersText = selectThread + ` WHERE tenant_id = $1 AND id IN (
 	SELECT id FROM thread WHERE tenant_id = $1 AND caller_key = $2 ORDER BY id + 0 DESC LIMIT $3) ORDER BY id DESC`
 
+// Found in an index first: without statistics SQLite would rather walk all that
+// the tenant has, backwards.
+var (
+	newestMessages = selectMessage + ` WHERE m.tenant_id = $1 AND m.id IN (SELECT id FROM message WHERE tenant_id = $1 AND thread_id = $2
+		ORDER BY id DESC LIMIT $3) ORDER BY m.id DESC`
+	newestEvents = eventsText(` AND thread_id = $2 ORDER BY seq DESC LIMIT $3`) + ` ORDER BY seq DESC`
+)
+
 // Newest gives the newest messages of a thread, and of its events, in the order
 // in which they came. With a *Damaged error both are valid all the same.
 func (s *Store) Newest(ctx context.Context, tenant desk.TenantID, thread desk.ID, limit int) ([]desk.Listed, []desk.Event, error) {

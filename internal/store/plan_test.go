@@ -72,7 +72,10 @@ func questions() (all []walk) {
 	for timer, name := range map[desk.Timer]string{desk.TimerClaim: "thread_claim", desk.TimerWake: "thread_wake", desk.TimerDue: "thread_due"} {
 		all = append(all, walk{string(timer), store.FiredText(timer), []any{now.UnixMicro(), 100}, name})
 	}
+	messages, events := store.NewestTexts()
 	return append(all,
+		walk{"a thread's messages", messages, []any{7, 500}, "message_thread"},
+		walk{"a thread's events", events, []any{7, 500}, "event_thread"},
 		walk{"counts", store.TallyText, []any{now.UnixMicro(), now.UnixMicro()}, "thread_(owner_)?urgent"},
 		walk{"loads", store.LoadText, nil, "thread_owner_(newest|urgent)"},
 		walk{"earlier", store.CallersText, []any{"+8613800000001", 50}, "thread_caller"},
@@ -155,7 +158,7 @@ func TestNoListOfThreadsReadsTheTableOnSQLite(t *testing.T) {
 			fmt.Fprintf(&plan, "%d %d %s\n", id, parent, detail)
 		}
 		return plan.String()
-	}, regexp.MustCompile(`(?m)SCAN (thread|event)$`))
+	}, regexp.MustCompile(`(?m)SCAN (thread|event|message)$`))
 	stepping(t, s)
 }
 
