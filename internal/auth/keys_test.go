@@ -157,6 +157,7 @@ func TestChangesAreInForceWithinASecond(t *testing.T) {
 			s.Tenants = append(s.Tenants, desk.Tenant{ID: 7})
 		})
 		time.Sleep(time.Second)
+		synctest.Wait() // the look that began then
 		_, err = k.Access(string(app.Key), got.Token)
 		wantCode(t, err, "token_revoked")
 		if k.view.Load().sealing(7, k.clock.now()) == nil {
