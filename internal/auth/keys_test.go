@@ -191,6 +191,7 @@ func TestWhileTheSourceCannotBeReadNobodyIsRefusedAndNobodyComesIn(t *testing.T)
 			t.Fatal("a short outage is noticed:", err)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		_, err = k.Access(string(app.Key), got.Token)
 		wantCode(t, err, "credentials_unreadable")
 		_, err = k.Customer(nil, "x")
@@ -200,6 +201,7 @@ func TestWhileTheSourceCannotBeReadNobodyIsRefusedAndNobodyComesIn(t *testing.T)
 		}
 		src.set(false)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if _, err := k.Access(string(app.Key), got.Token); err != nil {
 			t.Fatal("it does not heal:", err)
 		}
