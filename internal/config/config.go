@@ -37,7 +37,7 @@ type Settings struct {
 	OIDC     OIDC     `yaml:"oidc" envPrefix:"OIDC_"`
 
 	AccessTTL      time.Duration `yaml:"access_ttl" env:"ACCESS_TTL" envDefault:"1h" min:"1m" max:"1h" unit:"duration" help:"the longest life of an access token; a client may ask for less"`
-	SnapshotMaxAge time.Duration `yaml:"snapshot_max_age" env:"SNAPSHOT_MAX_AGE" envDefault:"15s" min:"1s" max:"10m" unit:"duration" help:"how long credentials are trusted while the store cannot be read; after that every call is answered with 500"`
+	SnapshotMaxAge time.Duration `yaml:"snapshot_max_age" env:"SNAPSHOT_MAX_AGE" envDefault:"15s" min:"2s" max:"10m" unit:"duration" help:"how long credentials are trusted while the store cannot be read; after that every call is answered with 500"`
 }
 
 // Limits is what one client, and all of them together, may ask of a node. A

@@ -35,7 +35,7 @@ func (p *player) state(t *testing.T, w *world) {
 // unreadable takes the table of apps away from a running server: soon nobody
 // can tell whose credentials are good, and the answer must say just that.
 func unreadable(t *testing.T) {
-	w := found(t, "AFTERBEEP_SNAPSHOT_MAX_AGE=1s")
+	w := found(t, "AFTERBEEP_SNAPSHOT_MAX_AGE=2s")
 	is(t, w.leave(t, w.leaving()), 200, stored)
 	files, err := filepath.Glob(filepath.Join(w.options.Data, "*.db"))
 	if err != nil || len(files) == 0 {
