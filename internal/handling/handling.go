@@ -168,7 +168,7 @@ func (d *Desk) change(ctx context.Context, a desk.Actor, id desk.ID, version int
 		done, err := d.Changes.ChangeThread(ctx, th, events...)
 		switch {
 		case err == nil:
-			d.counts.forget(a.Tenant)
+			d.recount(now, &was, &done)
 			return done, nil
 		case code(err) == desk.SeenCode:
 			return was, err

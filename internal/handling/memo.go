@@ -58,3 +58,21 @@ func (m *memo[T]) forget(tenant desk.TenantID) {
 	defer m.mu.Unlock()
 	delete(m.all, tenant)
 }
+
+// amend changes what is remembered of a tenant, as what it was read from has just
+// been changed. While somebody reads, nobody knows whether he has read that
+// already: then it is read again.
+func (m *memo[T]) amend(tenant desk.TenantID, change func(T) T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.all[tenant]
+	if l == nil {
+		return
+	}
+	if !l.mu.TryLock() {
+		delete(m.all, tenant)
+		return
+	}
+	defer l.mu.Unlock()
+	l.value = change(l.value)
+}

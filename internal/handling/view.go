@@ -181,3 +181,35 @@ func inTally(t *desk.Tally, v desk.View, who desk.PersonID) int {
 	}
 	return 0
 }
+
+// recount takes a thread out of the counts as it was and puts it in as it is: to
+// count ten thousand again for each claim would cost more than the claim.
+func (d *Desk) recount(now time.Time, was, is *desk.Thread) {
+	d.counts.amend(is.Tenant, func(all []desk.Tally) []desk.Tally {
+		all = slices.Clone(all) // somebody may be reading it
+		all = tallied(all, was, now, -1)
+		return tallied(all, is, now, 1)
+	})
+}
+
+// tallied counts one thread as the store does, n times.
+func tallied(all []desk.Tally, th *desk.Thread, now time.Time, n int) []desk.Tally {
+	if th.State == desk.Closed {
+		return all
+	}
+	i := slices.IndexFunc(all, func(t desk.Tally) bool { return t.Channel == th.Channel && t.Owner == th.Owner })
+	if i < 0 {
+		i, all = len(all), append(all, desk.Tally{Channel: th.Channel, Owner: th.Owner})
+	}
+	t := &all[i]
+	for count, is := range map[*int]bool{
+		&t.All: true, &t.Unclaimed: th.State == desk.New, &t.Waiting: th.State == desk.Waiting,
+		&t.Due:     th.Urgency() <= now.Add(Soon).UnixMicro(),
+		&t.Overdue: !th.DueAt.IsZero() && !th.DueAt.After(now),
+	} {
+		if is {
+			*count += n
+		}
+	}
+	return all
+}

@@ -21,11 +21,9 @@ func FiredText(t desk.Timer) string { return selectThread + ` WHERE tenant_id = 
 
 // The statements that have one text.
 const (
-	TallyText          = tallyText
-	LoadText           = loadText
-	CallersText        = callersText
-	NewestMessagesText = newestMessages
-	NewestEventsText   = newestEvents
+	TallyText   = tallyText
+	LoadText    = loadText
+	CallersText = callersText
 )
 
 // EntryText looks at calls or notes.

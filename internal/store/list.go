@@ -255,12 +255,3 @@ func (s *Store) Newest(ctx context.Context, tenant desk.TenantID, thread desk.ID
 	slices.Reverse(events)
 	return messages, events, err
 }
-
-// By way of the keys, which an index holds whole: without statistics SQLite would
-// rather walk all of a tenant's rows backwards than look up those of one thread.
-const (
-	newestMessages = selectMessage + ` WHERE m.tenant_id = $1 AND m.id IN (
-	SELECT id FROM message WHERE tenant_id = $1 AND thread_id = $2 ORDER BY id + 0 DESC LIMIT $3) ORDER BY m.id DESC`
-	newestEvents = selectEvent + ` WHERE tenant_id = $1 AND seq IN (
-	SELECT seq FROM event WHERE tenant_id = $1 AND thread_id = $2 ORDER BY seq + 0 DESC LIMIT $3) ORDER BY seq DESC`
-)

@@ -78,9 +78,7 @@ func questions() (all []walk) {
 		walk{"a thread's events", events, []any{7, 500}, "event_thread"},
 		walk{"counts", store.TallyText, []any{now.UnixMicro(), now.UnixMicro()}, "thread_(owner_)?urgent"},
 		walk{"loads", store.LoadText, nil, "thread_owner_(newest|urgent)"},
-		walk{"earlier", store.CallersText, []any{"+8613800000001", 50}, "thread_caller"},
-		walk{"a thread's newest messages", store.NewestMessagesText, []any{5, 500}, "message_thread"},
-		walk{"a thread's newest events", store.NewestEventsText, []any{5, 500}, "event_thread"})
+		walk{"earlier", store.CallersText, []any{"+8613800000001", 50}, "thread_caller"})
 }
 
 // index is what a view walks along.
