@@ -141,7 +141,7 @@ func (d *Desk) Counts(ctx context.Context, a desk.Actor) (map[desk.View]int, err
 	for i := range all {
 		if t := &all[i]; a.Sees(t.Channel) {
 			for _, v := range desk.Views() {
-				if n := inTally(t, v, a.Person); n > 0 {
+				if n := inTally(t, v, a.Person); n != 0 {
 					counts[v] += n
 				}
 			}
