@@ -16,6 +16,7 @@ type change struct {
 	kinds  []string
 	by     string
 	thread desk.Thread
+	faces  *faces
 }
 
 // hub reads each tenant's new events once, however many screens wait for them.
@@ -94,7 +95,7 @@ func (h *hub) read(ctx context.Context, tenant desk.TenantID, r *recent) error {
 		e := &x.Events[i]
 		c := found[e.Thread]
 		if c == nil {
-			c = &change{}
+			c = &change{faces: &faces{}}
 			found[e.Thread] = c
 		}
 		c.seq, c.kinds = e.Seq, append(c.kinds, e.Kind)

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -167,13 +166,12 @@ func (l *listener) rows(ctx context.Context, changes []change) error {
 		if !l.actor.Sees(c.thread.Channel) {
 			continue
 		}
-		r := l.row(&c.thread, names, url.Values{})
-		html, err := l.rendered("desk", "row", r)
+		f, err := l.face(&c.thread, c.faces, names)
 		if err != nil {
 			return err
 		}
 		b, err := json.Marshal(told{
-			ID: r.ID, Kinds: c.kinds, Views: l.viewsOf(&c.thread), Own: c.by == l.actor.Who(), HTML: string(html), Text: r.Caller,
+			ID: c.thread.ID.String(), Kinds: c.kinds, Views: l.viewsOf(&c.thread), Own: c.by == l.actor.Who(), HTML: f.html, Text: f.caller,
 			Channel: c.thread.Channel, Owner: c.thread.Owner, Outcome: c.thread.Outcome,
 		})
 		if err != nil {
