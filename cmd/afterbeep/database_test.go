@@ -80,7 +80,7 @@ func TestAMoveIsToldInWordsAndInJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &m); err != nil {
 		t.Fatal(err)
 	}
-	if m.From != place || !strings.HasPrefix(m.To, "postgres://127.0.0.1") || m.Rows < 4 || m.Resumed || len(m.Sections) != 19 || strings.Contains(out, secretOf(t, db.App)) {
+	if m.From != place || !strings.HasPrefix(m.To, "postgres://127.0.0.1") || m.Rows < 4 || m.Resumed || len(m.Sections) != 20 || strings.Contains(out, secretOf(t, db.App)) {
 		t.Errorf("%+v", m)
 	}
 	back := filepath.Join(t.TempDir(), "back")

@@ -137,14 +137,14 @@ func (s *Surface) listed(ctx context.Context, a *desk.Actor, q handling.EntryQue
 	if q.Thread != 0 {
 		object = "thread:" + q.Thread.String()
 	}
-	if err := s.show(ctx, a, object); err != nil {
+	q.Before, q.Limit = p.Cursor, p.Limit
+	if e, err = s.Desk.Entries(ctx, *a, q); err != nil {
 		return e, "", err
 	}
-	q.Before, q.Limit = p.Cursor, p.Limit
-	if e, err = s.Desk.Entries(ctx, *a, q); err == nil && e.Next != "" {
+	if e.Next != "" {
 		following = next(ctx, e.Next)
 	}
-	return e, following, err
+	return e, following, s.show(ctx, a, object)
 }
 
 func (s *Surface) calls(ctx context.Context, a *desk.Actor, q handling.EntryQuery, p Page) (*answer[CallPage], error) {

@@ -126,9 +126,6 @@ func (s *Surface) act(ctx context.Context, a *desk.Actor, in *Act, all any,
 	if as.Once, err = openapi.Once(ctx, a, all); err != nil {
 		return nil, err
 	}
-	if err := s.show(ctx, a, "thread:"+id.String()); err != nil {
-		return nil, err
-	}
 	th, again, err := s.doOnce(ctx, as, func(as desk.Actor) (desk.Thread, error) { return do(ctx, as, id, v) })
 	var e *desk.Error
 	if v != 0 && errors.As(err, &e) && e.Code == "thread_changed" {
@@ -136,6 +133,9 @@ func (s *Surface) act(ctx context.Context, a *desk.Actor, in *Act, all any,
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.show(ctx, a, "thread:"+id.String()) != nil {
+		a = masked(a) // it is done, and the answer must say so; but not more than is written down
 	}
 	return &acted{ETag: openapi.ETag(th.Version), Replayed: truth(again), Body: threadOf(a, &th)}, nil
 }

@@ -173,6 +173,14 @@ func TestNumbersAreMaskedUnlessTheKeySeesThemAndThatIsWrittenDown(t *testing.T) 
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
+	for _, path := range []string{"", "/calls", "/notes"} { // nobody's number was shown
+		if got := w.ask(seer, "GET", "/v1/threads/77"+path, ""); got.status != 404 {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	if got := w.ask(w.all, "POST", "/v1/threads/77/close", "{}"); got.status != 404 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
 	got := w.ask(seer, "GET", "/v1/exports/messages?format=csv&bom=true", "")
 	rows, err := csv.NewReader(bytes.NewReader(got.body)).ReadAll()
 	if err != nil || len(rows) != 2 || !strings.HasPrefix(rows[1][10], "'=") || !bytes.HasPrefix(got.body, []byte("\ufeffid,")) {
@@ -186,6 +194,7 @@ func TestNumbersAreMaskedUnlessTheKeySeesThemAndThatIsWrittenDown(t *testing.T) 
 	for deed, want := range map[string]int{
 		"export messages key:2": 2, "export messages key:3": 3, "number.shown messages key:3": 1,
 		"number.shown thread:" + thread + " key:3": 1, "number.shown threads key:3": 1, "number.shown calls key:3": 1, "number.shown notes key:3": 1, "export calls key:3": 1, "export threads key:2": 1, "number.shown messages key:2": 0,
+		"number.shown thread:77 key:3": 0, "number.shown thread:77 key:1": 0,
 	} {
 		if count[deed] != want {
 			t.Errorf("%q is %d times in the audit log, want %d", deed, count[deed], want)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -172,8 +173,16 @@ func (s *shown) forget(what string) {
 	delete(s.last, what)
 }
 
+// masked is the actor without the right to see numbers.
+func masked(a *desk.Actor) *desk.Actor {
+	less := *a
+	less.Scopes = slices.DeleteFunc(slices.Clone(a.Scopes), func(scope string) bool { return scope == string(desk.NumbersSee) })
+	return &less
+}
+
 // show writes down that the actor will see whole numbers, once for each object in
-// a quarter of an hour: before they are read, so that nothing is seen unwritten.
+// a quarter of an hour: before they are answered, so that nothing is seen
+// unwritten, and of what is there alone.
 func (s *Surface) show(ctx context.Context, a *desk.Actor, object string) error {
 	what := strconv.FormatInt(int64(a.Tenant), 10) + "/" + a.Who() + "/" + object
 	if !a.May(desk.NumbersSee) || !s.shown.due(what, s.Now()) {

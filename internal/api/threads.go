@@ -137,11 +137,11 @@ func (s *Surface) getThread(ctx context.Context, a *desk.Actor, in *threadIn) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := s.show(ctx, a, "thread:"+id.String()); err != nil {
-		return nil, err
-	}
 	t, err := s.Desk.Open(ctx, *a, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.show(ctx, a, "thread:"+id.String()); err != nil {
 		return nil, err
 	}
 	return &answer[ThreadDetail]{ETag: openapi.ETag(t.Thread.Version), Body: ThreadDetail{

@@ -35,6 +35,8 @@ var elsewhere = map[string][]string{
 	"keeping a claim, which is for people":            {"claim_ended"},
 	"the pages' own forms and origins":                {"cross_site", "form"},
 	"opening, moving and sharing a store":             {"exists", "half_filled", "leased", "newer_schema", "older_schema", "not_empty", "no_store", "nodes", "number_taken", "row"},
+	"filters that people keep, on the pages alone":    {"filter", "filter_name", "filter_query", "filter_shared", "filters_full", "filters_shared"},
+	"a setting, at the start":                         {"dialler"},
 	"tenants, which the command line makes":           {"tenant"},
 	"caught where they come up: another code is said": {"api_key", "event", "id"},
 	"what a line of the journal or a cursor is not":   {"line"},

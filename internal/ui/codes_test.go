@@ -34,6 +34,7 @@ func spelled() map[string][]string {
 		`taken what+"_exists"`: {"tenant_exists", "app_exists", "channel_exists", "key_exists", "filter_exists"},
 		"text what":            {"note", "reason"},
 		"later what":           {"again", "until"},
+		"once desk.SeenCode":   {desk.SeenCode},
 	}
 }
 
@@ -49,6 +50,7 @@ func unseen() map[string]string {
 	return map[string]string{
 		"missing.backup": command, "conflict.file_exists": command, "conflict.folder_not_empty": command, "conflict.not_empty": command,
 		"conflict.half_filled": command, "invalid.row": command, "conflict.schema": command, "missing.data_folder": command,
+		"conflict." + desk.SeenCode: api, "missing.idempotency_key": api, "missing.event": api, "invalid.kind": api, "conflict.version": api,
 		"invalid.role":   "the form offers the roles that there are; it also refuses a role's name in PostgreSQL, at a migration",
 		"missing.tenant": "whoever signs in at a desk that is none is told that the login or the password is not right",
 		"invalid.tenant": command, "conflict.tenant_exists": command,

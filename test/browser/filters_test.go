@@ -97,7 +97,7 @@ func TestWhatIsWrongWithAFilterIsSaidWhereItStands(t *testing.T) {
 	}
 	anna.expect("/filters", url.Values{"view": {query}, "name": {"one more"}}, 422, "remove one first")
 	w.speak("anna", "zh_CN")
-	anna.expect("/filters", url.Values{"view": {query}, "name": {"one more"}}, 422, "请先删除一个")
+	w.visitor("anna").expect("/filters", url.Values{"view": {query}, "name": {"one more"}}, 422, "请先删除一个")
 }
 
 func TestAnothersFilterIsNotThere(t *testing.T) {

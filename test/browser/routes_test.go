@@ -114,7 +114,7 @@ type estate struct {
 	w       *world
 	tenant  desk.TenantID
 	channel desk.ChannelID
-	letters string // the key with which messages are left; "" before the first
+	letters string // the key with which messages are left; "" is the one of the world
 	n       int
 	kept    map[string]string // what nobody changes can be asked for again
 }
@@ -192,6 +192,12 @@ func (w *world) others() *estate {
 		e.person()
 		e.key()
 	}
+	_, e.letters, err = w.Keys().Create(w.t.Context(), e.by(), e.fresh(), []desk.Permission{desk.MessagesWrite})
+	w.must(err)
+	w.soon("the server knows of the channel", func() bool {
+		status, _ := w.send(e.letters, e.channel, map[string]string{"call_id": "c", "caller": "13800000000", "text": e.fresh(), "locale": "en"})
+		return status == http.StatusCreated
+	})
 	for range 20 {
 		e.filter("anna")
 	}
@@ -235,9 +241,7 @@ func (e *estate) app() string {
 func (e *estate) thread() string {
 	e.w.t.Helper()
 	if e.letters == "" {
-		var err error
-		_, e.letters, err = e.w.Keys().Create(e.w.t.Context(), e.by(), e.fresh(), []desk.Permission{desk.MessagesWrite})
-		e.w.must(err)
+		e.letters = e.w.key
 	}
 	id := e.w.post(e.letters, e.channel, map[string]string{"call_id": "c", "caller": fmt.Sprintf("1380000%04d", e.n), "text": e.fresh(), "locale": "en"})
 	e.w.soon("the message is sorted", func() bool {

@@ -187,6 +187,16 @@ func (w *world) take(channel desk.ChannelID, caller, name, locale, text string) 
 // post leaves a message with a key of its tenant.
 func (w *world) post(key string, channel desk.ChannelID, message map[string]string) desk.ID {
 	w.t.Helper()
+	status, said := w.send(key, channel, message)
+	var receipt struct{ ID desk.ID }
+	if status != http.StatusCreated || json.Unmarshal([]byte(said), &receipt) != nil {
+		w.t.Fatalf("the message was not taken: %d %s", status, said)
+	}
+	return receipt.ID
+}
+
+func (w *world) send(key string, channel desk.ChannelID, message map[string]string) (status int, said string) {
+	w.t.Helper()
 	letter, err := json.Marshal(message)
 	w.must(err)
 	r, err := http.NewRequest(http.MethodPost, w.url+"/v1/channels/"+channel.String()+"/messages", bytes.NewReader(letter))
@@ -195,12 +205,7 @@ func (w *world) post(key string, channel desk.ChannelID, message map[string]stri
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	w.must(err)
-	status, said := body(w.t, answer)
-	var receipt struct{ ID desk.ID }
-	if status != http.StatusCreated || json.Unmarshal([]byte(said), &receipt) != nil {
-		w.t.Fatalf("the message was not taken: %d %s", status, said)
-	}
-	return receipt.ID
+	return body(w.t, answer)
 }
 
 // leave leaves a message and waits until it is in a thread.

@@ -53,7 +53,7 @@ func newHouse(t *testing.T, on engine, teeth string) *house {
 	t.Helper()
 	o := on(t)
 	o.Teeth = teeth
-	o.Env = append(o.Env, "AFTERBEEP_LIMITS_PER_CALL_ID=0", "AFTERBEEP_LOG_LEVEL=info")
+	o.Env = append(o.Env, "AFTERBEEP_LIMITS_PER_CALL_ID=0", "AFTERBEEP_LOG_LEVEL=info", "AFTERBEEP_PROXY_TRUSTED=127.0.0.1")
 	h := &house{t: t, o: o, server: rig.Start(t, o)}
 	h.o.Migrate = "" // the commands find the schema made
 	return h

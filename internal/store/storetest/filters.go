@@ -106,7 +106,10 @@ func filterRoom(t *testing.T, open Open) {
 			all.Go(func() {
 				f := filter(person(i), fmt.Sprint("filter ", i))
 				f.Shared = shared
-				_, err := b.AddFilter(b.ctx, f)
+				err := again(func() error {
+					_, err := b.AddFilter(b.ctx, f)
+					return err
+				})
 				mu.Lock()
 				defer mu.Unlock()
 				var e *desk.Error
