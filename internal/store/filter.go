@@ -35,6 +35,7 @@ func (s *Store) AddFilter(ctx context.Context, f desk.Filter) (desk.Filter, erro
 		return f, err
 	}
 	err := s.change(ctx, func(t *tx) error {
+		f.ID = 0 // that of an attempt which was rolled back is another filter's by now
 		if err := t.roomForFilter(ctx, &f, true); err != nil {
 			return err
 		}
