@@ -99,6 +99,7 @@ func (n *node) Run(ctx context.Context) error {
 	if n.held.Load() == nil {
 		return nil // one server a folder: nobody else makes IDs
 	}
+	n.share(ctx)
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
 	for {
@@ -119,6 +120,7 @@ func (n *node) renew(ctx context.Context) {
 	err := n.st.Stay(ctx, n.Node, leaseFor)
 	if err == nil {
 		n.hold(asked)
+		n.share(ctx)
 		return
 	}
 	if desk.KindOf(err) == desk.Conflict { // we were away for too long
@@ -128,6 +130,22 @@ func (n *node) renew(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		n.log.Warn("the node's number could not be held on to", "number", n.Number, "error", err.Error())
 	}
+}
+
+// share counts the nodes, whose flushes share the database. Not to know is no
+// harm: then it stays as it was.
+func (n *node) share(ctx context.Context) {
+	all, now, err := n.st.Nodes(ctx)
+	if err != nil {
+		return
+	}
+	live := 0
+	for _, other := range all {
+		if other.Live(now) {
+			live++
+		}
+	}
+	n.intake.Share(live)
 }
 
 // again takes another number and makes IDs with it.

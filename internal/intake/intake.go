@@ -38,8 +38,9 @@ type Intake struct {
 	set     Settings
 	wake    chan struct{} // has room for one: the writer has something to do
 	ripe    chan struct{} // has room for one: the batch has what the writer lingers for
+	landed  chan struct{} // has room for one: a flush has ended, or more may be under way
 
-	turn sync.Mutex // of the writer that gathers
+	turn chan struct{} // held by the writer that gathers
 
 	mu       sync.Mutex
 	filling  *batch    // gathers; nil when nobody waits
@@ -54,14 +55,25 @@ type Intake struct {
 	stalled  int                  // flushes that exceeded AckTimeout and have not come back
 	flushing map[*batch]time.Time // the flushes under way and when they began
 	pace     time.Duration
+	writers  int // flushes that may be under way at the same time
 }
 
 // New makes an intake; nothing is written before Run.
 func New(j Journal, ids *desk.Sequence, now func() time.Time, s Settings) *Intake {
+	s = s.withDefaults()
 	return &Intake{
-		journal: j, ids: ids, now: now, set: s.withDefaults(), wake: make(chan struct{}, 1), ripe: make(chan struct{}, 1),
-		flushing: map[*batch]time.Time{},
+		journal: j, ids: ids, now: now, set: s, wake: make(chan struct{}, 1), ripe: make(chan struct{}, 1), landed: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		flushing: map[*batch]time.Time{}, writers: s.Writers,
 	}
+}
+
+// Share tells how many nodes write to the same database. Their flushes share it,
+// so each has fewer under way: fuller ones, which cost the database less.
+func (in *Intake) Share(nodes int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.writers = max(1, in.set.Writers/max(nodes, 1))
+	nudge(in.landed)
 }
 
 // Take stores m and returns when it is flushed. It gives m its ID and time. A
@@ -154,13 +166,13 @@ func (in *Intake) expected() time.Duration {
 	if b := in.filling; b != nil && b.count >= in.set.Batch {
 		batches++
 	}
-	if len(in.flushing) < in.set.Writers {
-		return time.Duration(batches) * in.pace / time.Duration(in.set.Writers)
+	if len(in.flushing) < in.writers {
+		return time.Duration(batches) * in.pace / time.Duration(in.writers)
 	}
 	// A flush that is overdue says more about the disk than those before it, and
 	// may well last as long again. The first to end makes room for the next.
 	elapsed := in.now().Sub(in.latest())
-	return time.Duration(batches)*max(in.pace, elapsed)/time.Duration(in.set.Writers) + (in.pace - elapsed).Abs()
+	return time.Duration(batches)*max(in.pace, elapsed)/time.Duration(in.writers) + (in.pace - elapsed).Abs()
 }
 
 // latest is when the flush under way that began last did so; in.mu is held.
@@ -222,9 +234,12 @@ func (in *Intake) Run(ctx context.Context) error {
 func (in *Intake) writer(ctx context.Context) error {
 	last := 0
 	for {
-		in.turn.Lock()
+		in.turn <- struct{}{}
+		for in.crowded() {
+			<-in.landed
+		}
 		b := in.next(ctx, last)
-		in.turn.Unlock()
+		<-in.turn
 		if b == nil {
 			return nil
 		}
@@ -233,6 +248,14 @@ func (in *Intake) writer(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// crowded: as many flushes are under way as may be. Each of them ends, whatever
+// comes of it, and says so.
+func (in *Intake) crowded() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.flushing) >= in.writers
 }
 
 // idle: nothing waits for a writer.
@@ -311,6 +334,7 @@ func (in *Intake) flushed(b *batch, took time.Duration) {
 		in.stalled--
 	}
 	delete(in.flushing, b)
+	nudge(in.landed)
 	// A slow flush is believed at once, fast ones only when they are many: a few
 	// lucky ones must not let in more than the disk can write in time.
 	switch {

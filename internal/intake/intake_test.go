@@ -21,15 +21,20 @@ type disk struct {
 	keyed   int
 	took    time.Duration
 	err     error
+	busy    int // flushes under way
+	busiest int
 }
 
 func (d *disk) Append(_ context.Context, b *desk.Batch) error {
 	d.mu.Lock()
 	took := d.took
+	d.busy++
+	d.busiest = max(d.busiest, d.busy)
 	d.mu.Unlock()
 	time.Sleep(took)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.busy--
 	if d.err != nil {
 		return d.err
 	}
@@ -170,6 +175,47 @@ func TestWhatWouldWaitTooLongIsRefusedAtOnce(t *testing.T) {
 		// than was promised, and no more.
 		if busy == 0 || stored != d.stored() || slowest > time.Second+2*d.took || gone > 0 {
 			t.Fatalf("%d stored (slowest %v), %d refused (slowest %v)", stored, slowest, busy, gone)
+		}
+	})
+}
+
+func TestNodesOfOneDatabaseShareItsFlushes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{took: 10 * time.Millisecond}
+		in, stop := start(t, d, intake.Settings{Batch: 1, Writers: 3})
+		stored := 0
+		for _, c := range []struct{ nodes, flushes int }{{0, 3}, {1, 3}, {2, 1}, {7, 1}, {1, 3}} {
+			if c.nodes > 0 {
+				in.Share(c.nodes)
+			}
+			d.busiest = 0
+			var all sync.WaitGroup
+			for range 20 {
+				all.Go(func() {
+					if err := take(in, "hello", ""); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if stored += 20; d.busiest != c.flushes || d.stored() != stored {
+				t.Errorf("%d nodes: %d flushes at a time, want %d; %d messages, want %d", c.nodes, d.busiest, c.flushes, d.stored(), stored)
+			}
+		}
+		// Fewer may be under way while more are: whoever waits is let in as they end.
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				in.Share(1 + i%3)
+				if err := take(in, "hello", ""); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if err := stop(); err != nil || d.stored() != stored+20 {
+			t.Fatal(err, d.stored())
 		}
 	})
 }
