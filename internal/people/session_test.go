@@ -3,6 +3,7 @@ package people_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -244,6 +245,18 @@ func TestALinkDoesNotGoAroundTheSecondFactor(t *testing.T) {
 		}
 		if in, err := w.Accept(w.ctx, people.Acceptance{Token: token, Password: phrase}, w.browser()); err != nil || in.Cookie == "" {
 			t.Fatal(in, err)
+		}
+		if _, _, err = w.Reset(w.ctx, &w.boss, desk.Whom{Login: "ann"}, true); err != nil { // there is nothing to remove any more
+			t.Fatal(err)
+		}
+		var became []string
+		deeds, err := w.store.Deeds(w.ctx, w.boss.Tenant, desk.DeedQuery{Action: desk.PersonReset, Limit: 10})
+		for _, d := range deeds {
+			became = append(became, string(d.Data))
+		}
+		want := []string{`{"second_factor":"none"}`, `{"second_factor":"removed"}`, `{"second_factor":"kept"}`}
+		if err != nil || !slices.Equal(became, want) {
+			t.Errorf("the audit log says %q, %v", became, err)
 		}
 	})
 }

@@ -173,15 +173,18 @@ func (p *People) Reset(ctx context.Context, a *desk.Actor, who desk.Whom, factor
 		}
 		person.Password = ""
 		person.Epoch++
-		data := map[string]any{"second_factor": "kept"}
-		if factor {
+		became := "none" // the audit log says what was, not what was asked for
+		if person.TOTP != nil {
+			became = "kept"
+		}
+		if person.TOTP != nil && factor {
 			person.TOTP, person.TOTPStep, person.Recovery = nil, 0, nil
-			data["second_factor"] = "removed"
+			became = "removed"
 		}
 		if _, err := s.End(ctx, person.ID, nil); err != nil {
 			return "", nil, err
 		}
-		return desk.PersonReset, data, s.Invite(ctx, desk.Invite{Tenant: a.Tenant, Hash: hash, Person: person.ID, Until: p.now().Add(InviteFor)})
+		return desk.PersonReset, map[string]any{"second_factor": became}, s.Invite(ctx, desk.Invite{Tenant: a.Tenant, Hash: hash, Person: person.ID, Until: p.now().Add(InviteFor)})
 	})
 	return person, token, err
 }
