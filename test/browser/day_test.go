@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
@@ -28,13 +30,24 @@ func (b *tab) key(keys string) {
 func (b *tab) until(what, script string) {
 	b.t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
-	for !ask[bool](b, "(() => { try { return Boolean("+script+") } catch { return false } })()") { // a part may be missing for a moment
+	for !b.holds("(() => { try { return Boolean(" + script + ") } catch { return false } })()") { // a part may be missing for a moment
 		if time.Now().After(deadline) {
 			b.shoot("failed")
 			b.t.Fatalf("this did not come true: %s (%s)\n%s", what, script, ask[string](b, `document.activeElement.outerHTML.slice(0, 200) + "\n" + document.body.innerText`))
 		}
 		time.Sleep(15 * time.Millisecond)
 	}
+}
+
+// holds: a page that is on its way to another one has no answer, which is no yes.
+func (b *tab) holds(script string) bool {
+	b.t.Helper()
+	yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script))
+	var moved *cdproto.Error
+	if err != nil && !errors.As(err, &moved) {
+		b.t.Fatalf("%s: %v", script, err)
+	}
+	return err == nil && yes
 }
 
 func (w *world) thread(id desk.ID) desk.Thread {
