@@ -164,7 +164,7 @@ func through(t *testing.T, command proxyCommand, to, at string) *http.Client {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the test's own
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the certificate is the test's own
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 			return d.DialContext(ctx, "tcp", at)

@@ -252,7 +252,7 @@ func TestALinkDoesNotGoAroundTheSecondFactor(t *testing.T) {
 		var became []string
 		deeds, err := w.store.Deeds(w.ctx, w.boss.Tenant, desk.DeedQuery{Action: desk.PersonReset, Limit: 10})
 		for _, d := range deeds {
-			became = append(became, string(d.Data))
+			became = append(became, d.Data)
 		}
 		want := []string{`{"second_factor":"none"}`, `{"second_factor":"removed"}`, `{"second_factor":"kept"}`}
 		if err != nil || !slices.Equal(became, want) {

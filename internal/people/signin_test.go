@@ -23,9 +23,14 @@ func TestUnknownWrongAndDisabledAreOneRefusal(t *testing.T) {
 		}
 		var texts []string
 		for _, c := range []people.Credentials{
-			{Login: "ann", Password: "wrong"}, {Login: "nobody", Password: phrase}, {Login: "eve", Password: phrase},
-			{Login: "new", Password: ""}, {Login: "", Password: ""}, {Login: "my secret password", Password: "x"},
-			{Login: "ann", Password: strings.Repeat("x", 100000)}, {Login: "ann", Password: "\xff"},
+			{Login: "ann", Password: "wrong"},
+			{Login: "nobody", Password: phrase},
+			{Login: "eve", Password: phrase},
+			{Login: "new", Password: ""},
+			{Login: "", Password: ""},
+			{Login: "my secret password", Password: "x"},
+			{Login: "ann", Password: strings.Repeat("x", 100000)},
+			{Login: "ann", Password: "\xff"},
 		} {
 			c.Tenant = 1
 			_, err := w.SignIn(w.ctx, c, people.Browser{Address: "192.0.2." + string(rune('1'+len(texts)))})

@@ -112,5 +112,8 @@ func every(t *testing.T, db *sql.DB, text string, named []driver.NamedValue) str
 		}
 		plan.WriteString(line + "\n")
 	}
+	if err := rows.Err(); err != nil { // half a plan proves nothing
+		t.Fatal(text, err)
+	}
 	return plan.String()
 }

@@ -45,8 +45,12 @@ func (v *visit) settings(current string) (shell, error) {
 		name string
 		may  desk.Permission
 	}{
-		{"own", ""}, {"people", desk.PeopleManage}, {"channels", desk.ChannelsManage},
-		{"apps", desk.AppsManage}, {"keys", desk.KeysManage}, {"audit", desk.AuditRead},
+		{"own", ""},
+		{"people", desk.PeopleManage},
+		{"channels", desk.ChannelsManage},
+		{"apps", desk.AppsManage},
+		{"keys", desk.KeysManage},
+		{"audit", desk.AuditRead},
 	} {
 		if t.may != "" && !v.actor.May(t.may) {
 			continue

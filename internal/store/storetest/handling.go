@@ -200,7 +200,7 @@ func waits(t *testing.T, open Open) {
 		t.Fatalf("%+v", got)
 	}
 
-	got = o.done(o.d.Snooze(o.ctx, ann, th.ID, got.Version, o.clock.Add(time.Hour)))
+	o.done(o.d.Snooze(o.ctx, ann, th.ID, got.Version, o.clock.Add(time.Hour)))
 	got = o.ring("1", "two\nlines")
 	if got.State != desk.Assigned || !got.WakeAt.IsZero() || got.Excerpt != "two lines" {
 		t.Fatalf("%+v", got)
