@@ -91,6 +91,10 @@ func (b *bench) onceOn(pg *postgres.Server) (*sample, error) {
 	return m, errors.Join(err, s.leave())
 }
 
+// acquaint is longer than it takes nodes to learn of each other, who then share
+// the database's flushes. Until then each flushes as if it were alone.
+const acquaint = 8 * time.Second
+
 // twice measures two nodes on one database, half of the connections each.
 func (b *bench) twice(pg *postgres.Server) (*sample, error) {
 	one, err := b.shared(pg)
@@ -101,6 +105,7 @@ func (b *bench) twice(pg *postgres.Server) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	time.Sleep(acquaint)
 	type outcome struct {
 		m   *sample
 		err error

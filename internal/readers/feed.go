@@ -34,6 +34,7 @@ type Feed struct {
 	known     map[desk.TenantID]int64
 	next      int
 	waiting   map[int]subscriber
+	watched   int // how many of them wait for one tenant: screens, which people look at
 }
 
 type subscriber struct {
@@ -50,10 +51,11 @@ func NewFeed(heads Heads, log *slog.Logger) *Feed {
 }
 
 // How often the feed looks. Changes made by other nodes are to be on the screens
-// of this one within half a second, also when nobody tells of them.
+// of this one within half a second, also when nobody tells of them; where no
+// screen is open, a second is soon enough.
 const (
-	lookAlone  = time.Second
-	lookShared = 400 * time.Millisecond
+	lookSeldom = time.Second
+	lookOften  = 400 * time.Millisecond
 	// apart is the least time between two looks, however often it is poked: in a
 	// flood every look finds the work of many slices.
 	apart      = 20 * time.Millisecond
@@ -83,9 +85,17 @@ func (f *Feed) subscribe(tenant desk.TenantID) (<-chan struct{}, func()) {
 	f.next++
 	id, s := f.next, subscriber{tenant, make(chan struct{}, 1)}
 	f.waiting[id] = s
+	if tenant != 0 {
+		if f.watched++; f.watched == 1 && f.hurried() {
+			f.Poke() // the look that is next was meant for nobody
+		}
+	}
 	return s.wake, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		if _, here := f.waiting[id]; here && tenant != 0 {
+			f.watched--
+		}
 		delete(f.waiting, id)
 	}
 }
@@ -112,14 +122,14 @@ func (f *Feed) Run(ctx context.Context) error {
 	if f.Listen != nil {
 		group.Go(func() { f.listen(ctx) })
 	}
-	look := time.NewTimer(0)
-	defer look.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	failed := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-look.C:
+		case <-next.C:
 		case <-f.poke:
 		}
 		if err := f.look(ctx); err != nil && ctx.Err() == nil {
@@ -131,18 +141,22 @@ func (f *Feed) Run(ctx context.Context) error {
 			failed = false
 		}
 		pause(ctx, apart)
-		look.Reset(f.interval())
+		next.Reset(f.interval())
 	}
 }
 
 func (f *Feed) interval() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.Shared && !f.listening {
-		return lookShared - apart
+	if f.hurried() {
+		return lookOften - apart
 	}
-	return lookAlone - apart
+	return lookSeldom - apart
 }
+
+// hurried says that somebody looks at what other processes write, and nobody
+// tells of it. It is called with the lock held.
+func (f *Feed) hurried() bool { return f.Shared && !f.listening && f.watched > 0 }
 
 // look reads the heads and wakes those whose tenant has something new. A head
 // that went back is another history (a database restored beneath us): everybody

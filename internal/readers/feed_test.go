@@ -103,6 +103,36 @@ func TestEventsOfOtherNodesAreSeenWithinHalfASecondWhoeverTells(t *testing.T) {
 	}
 }
 
+func TestWhereNoScreenIsOpenASecondIsSoonEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(map[desk.TenantID]int64{1: 1})
+		f := follow(t, l, func(f *readers.Feed) { f.Shared = true })
+		_, done := f.SubscribeAll() // as readers do
+		defer done()
+		perSecond := func() int {
+			begun := l.looked()
+			time.Sleep(10 * time.Second)
+			return (l.looked() - begun) / 10
+		}
+		if n := perSecond(); n != 1 {
+			t.Errorf("%d looks a second for nobody", n)
+		}
+		wake, cancel := f.Subscribe(1)
+		l.add(1, 1)
+		if d := woken(wake, time.Minute); d > 430*time.Millisecond {
+			t.Errorf("the first who came was woken after %s", d)
+		}
+		if n := perSecond(); n != 2 {
+			t.Errorf("%d looks a second for a screen", n)
+		}
+		cancel()
+		cancel() // twice is once
+		if n := perSecond(); n != 1 {
+			t.Errorf("%d looks a second after the last screen was closed", n)
+		}
+	})
+}
+
 func TestTheDatabaseTellsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, told := newLedger(map[desk.TenantID]int64{1: 1}), make(chan struct{})

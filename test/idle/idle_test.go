@@ -29,21 +29,41 @@ const (
 )
 
 func TestAnIdleNodeAsksPostgreSQLNothingMoreOftenThanOnceASecond(t *testing.T) {
-	server := postgres.Shared(t)
-	db := server.Database(t)
-	o := rig.Options{Database: db.App, Migrate: db.Owner}
-	creds := rig.Provision(t, o)
-	name := logAll(t, db.Super)
-	node := rig.Start(t, o)
-	showing := screen(t, node.URL, invited(t, o))
-	leave(t, node.URL, creds)
-	showing("thread")
+	for name, c := range map[string]struct {
+		listen string
+		screen bool
+	}{
+		"a database that tells, and a screen":     {"true", true},
+		"a database that is silent, as PgBouncer": {"false", false}, // a screen would ask every 400 ms then: half a second is promised to it
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := postgres.Shared(t)
+			db := server.Database(t)
+			o := rig.Options{Database: db.App, Migrate: db.Owner, Env: []string{"AFTERBEEP_POSTGRES_LISTEN=" + c.listen}}
+			creds := rig.Provision(t, o)
+			log := logAll(t, db.Super)
+			node := rig.Start(t, o)
+			if c.screen {
+				showing := screen(t, node.URL, invited(t, o))
+				leave(t, node.URL, creds)
+				showing("thread")
+			} else {
+				leave(t, node.URL, creds)
+			}
+			quiet(t, server, log)
+		})
+	}
+}
 
+// quiet waits until the node has settled, and fails if it asks anything more
+// often than once a second.
+func quiet(t *testing.T, server *postgres.Server, database string) {
+	t.Helper()
 	time.Sleep(settles)
 	began, at := time.Now(), len(server.Log())
 	time.Sleep(idle)
 	text, took := server.Log()[at:], time.Since(began)
-	asked := statements(text, name)
+	asked := statements(text, database)
 	total := 0
 	for _, what := range slices.Sorted(maps.Keys(asked)) {
 		n := asked[what]
