@@ -37,12 +37,12 @@ test: ## everything that must pass before a push: format, vet, all tests but tor
 	@unformatted=$$(gofmt -l cmd internal test bench); if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags teeth ./internal/... ./cmd/...
-	tools/gotest -timeout 10m $(PACKAGES)
+	tools/gotest -timeout 25m $(PACKAGES)
 	@$(MAKE) --no-print-directory race
 
 race: ## the tests of the small packages, and some of the store's, under the race detector
-	tools/gotest -race -timeout 10m $(RACED)
-	tools/gotest -race -timeout 10m -run '$(RACED_STORE)' ./internal/store/sqlite
+	tools/gotest -race -timeout 20m $(RACED)
+	tools/gotest -race -timeout 20m -run '$(RACED_STORE)' ./internal/store/sqlite
 
 torture: ## kill, cut, corrupt, flood, one node and many (short; AFTERBEEP_TORTURE=long takes hours)
 	tools/needs
