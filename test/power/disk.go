@@ -15,6 +15,7 @@ package power
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -118,9 +119,9 @@ func (d *Disk) Full(on bool) { d.set(func() { d.full = on }) }
 // SyncDelay makes every flush of a file take that much longer.
 func (d *Disk) SyncDelay(delay time.Duration) { d.set(func() { d.delay = delay }) }
 
-// SyncError makes the n-th flush from now on fail with EIO, once: of a file of
-// that name, or of any file when it is "".
-func (d *Disk) SyncError(name string, n int) { d.set(func() { d.failOf, d.failIn = name, n }) }
+// SyncError makes the n-th flush from now on fail with EIO, once: of files whose
+// name matches, as in path.Match.
+func (d *Disk) SyncError(names string, n int) { d.set(func() { d.failOf, d.failIn = names, n }) }
 
 // Off makes everything fail with EIO from now on, as if the disk had gone.
 func (d *Disk) Off() { d.set(func() { d.dead = true }) }
@@ -189,7 +190,7 @@ func (d *Disk) flushFolder(n *node) {
 func (d *Disk) flush(n *node) bool {
 	pending := n.pending
 	n.pending = nil
-	if d.failIn > 0 && (d.failOf == "" || d.failOf == n.name) {
+	if hit, _ := path.Match(d.failOf, n.name); hit && d.failIn > 0 {
 		if d.failIn--; d.failIn == 0 {
 			d.failed++
 			return false
