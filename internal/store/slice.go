@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -59,23 +58,35 @@ func (s *Store) Buckets() (own, all []int) {
 // Oldest reads the oldest journal rows of a bucket, until they hold so many
 // messages; they stay there. It is done outside any transaction, so that they
 // can be made ready without holding up those who write.
+//
+// PostgreSQL sends all rows that it is asked for, whoever reads on, and a row may
+// be tens of kilobytes. So it is asked for as many as full rows would be, and
+// when they are not full, for as many more as the rest will need if it is alike.
 func (s *Store) Oldest(ctx context.Context, bucket, messages int) (all []desk.Row, err error) {
-	found, err := s.ask(ctx, `SELECT bucket, id, last_id, messages, lines, hash FROM journal
-		WHERE bucket = $1 ORDER BY bucket, id LIMIT $2`, int64(bucket), messages)
-	if err != nil {
-		return nil, err
-	}
-	for messages > 0 && found.Next() {
-		r, err := scanRow(found)
+	for got, limit, after := 0, rowsOf(messages, desk.RowLines), desk.ID(0); ; {
+		found, err := s.ask(ctx, `SELECT bucket, id, last_id, messages, lines, hash FROM journal
+			WHERE bucket = $1 AND id > $2 ORDER BY bucket, id LIMIT $3`, int64(bucket), int64(after), limit)
+		some, err := collect(found, err, scanRow)
 		if err != nil {
-			return nil, cmp.Or(s.judge(err, false), found.Close())
+			return nil, s.judge(err, false)
 		}
-		r.Damaged = !r.intact()
-		all = append(all, r.Row)
-		messages -= max(r.Count, 1)
+		for i := range some {
+			r := &some[i]
+			r.Damaged = !r.intact()
+			all, after = append(all, r.Row), r.First
+			if got += max(r.Count, 1); got >= messages {
+				return all, nil
+			}
+		}
+		if len(some) < limit {
+			return all, nil
+		}
+		limit = rowsOf(messages-got, got/len(all))
 	}
-	return all, found.Close()
 }
+
+// rowsOf is how many rows hold so many messages.
+func rowsOf(messages, each int) int { return (messages + each - 1) / each }
 
 // Take removes rows of one bucket from the journal and gives the first IDs of
 // those that it removed: another sorter may be at some, or was first.

@@ -126,6 +126,38 @@ func rolledBack(t *testing.T, open Open) {
 	}
 }
 
+// oldestRows are as many as hold what is asked for, and not one more, whether
+// there is much in a row or little.
+func oldestRows(t *testing.T, open Open) {
+	b := newBed(t, open)
+	sizes := []int{1, 1, 2, desk.RowLines, 1, desk.RowLines, desk.RowLines, desk.RowLines, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	var firsts []desk.ID
+	for _, size := range sizes {
+		all := make([]desk.Message, size)
+		for i := range all {
+			all[i] = b.message("1", "one")
+		}
+		firsts = append(firsts, all[0].ID)
+		b.leave(all...)
+	}
+	for most := 1; most < 5*desk.RowLines; most++ {
+		want, held := 0, 0
+		for want < len(sizes) && held < most {
+			held += sizes[want]
+			want++
+		}
+		found, err := b.Oldest(b.ctx, b.home(), most)
+		if err != nil || len(found) != want {
+			t.Fatalf("%d messages: %d rows, want %d, %v", most, len(found), want, err)
+		}
+		for i := range found {
+			if found[i].First != firsts[i] || found[i].Count != sizes[i] || found[i].Damaged {
+				t.Fatalf("%d messages: row %d is %+v", most, i, found[i])
+			}
+		}
+	}
+}
+
 // twoSorters read the same row; only one may have it.
 func twoSorters(t *testing.T, open Open) {
 	b := newBed(t, open)

@@ -47,6 +47,7 @@ func suite() map[string]func(*testing.T, Open) {
 		"events are numbered without a gap a tenant":                   gapless,
 		"a message that cannot be placed blocks nobody and is kept":    setAside,
 		"a slice that fails leaves the journal as it was":              rolledBack,
+		"the oldest rows are as many as are asked for":                 oldestRows,
 		"two sorters do not take the same row":                         twoSorters,
 		"two changes of one thread: the second is told":                compareAndSet,
 		"a tenant sees nothing of another":                             tenants,
