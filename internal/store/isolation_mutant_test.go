@@ -27,7 +27,7 @@ type mutant struct {
 var (
 	predicate = regexp.MustCompile(`(?i)((?:\b[a-z]+\.)?tenant_id)\s*=\s*(\$1\b|(?:\b[a-z]+\.)?tenant_id\b)`)
 	inserts   = regexp.MustCompile(`^INSERT INTO [a-z_]+ \(tenant_id\b`)
-	inserted  = regexp.MustCompile(`\(\$1, `)
+	inserted  = regexp.MustCompile(`(\(|\bSELECT )\$1, `)
 	handed    = regexp.MustCompile(`\b(search_[a-z]+)\(\$1\b`)
 	// asks is what speaks of a tenant; what is left of it must be one of the above.
 	asks = regexp.MustCompile(`(?i)\btenant_id\s*(=|<|>|in\b)|\(\s*([a-z_]+\.)?tenant_id\s*,[^()]*\)\s*(=|<|>|in\b)|\busing\s*\(\s*tenant_id\b`)
@@ -48,7 +48,7 @@ func mutants(text string) (all []mutant) {
 	}
 	theirs := strings.ReplaceAll(twinOf("$1"), "$", "$$")
 	if inserts.MatchString(text) {
-		all = append(all, mutant{text, inserted.ReplaceAllString(text, "("+theirs+", "), misplaced, 0})
+		all = append(all, mutant{text, inserted.ReplaceAllString(text, "${1}"+theirs+", "), misplaced, 0})
 	}
 	if handed.MatchString(text) {
 		all = append(all, mutant{text, handed.ReplaceAllString(text, "${1}("+theirs), misplaced, 0})
@@ -98,6 +98,9 @@ func (tr *trial) mutate(t *testing.T, want func(mutant) bool, each func(m mutant
 			scenes = scenes[:min(len(scenes), tr.most)]
 		}
 		for _, m := range all {
+			if m.instead == m.text {
+				t.Errorf("the mutations know nothing of how this writes its tenant: %s", text)
+			}
 			each(m, scenes[0].name, tr.try(t, m, scenes))
 		}
 	}

@@ -135,21 +135,14 @@ func (s *Slice) deleteFirst(ctx context.Context) error {
 // Newest finds, for each of the callers, the thread that is open, else the
 // newest; a caller who never left a message in the channel has none.
 func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, callers []desk.Caller) (map[desk.Caller]desk.Thread, error) {
-	all := make(map[desk.Caller]desk.Thread, len(callers))
-	for some := range chunks(callers) {
-		args := make([]any, 0, 2*len(some))
-		for _, c := range some {
-			args = append(args, int64(c.Channel), c.Key)
-		}
-		// By way of the ID, because without statistics SQLite would rather walk the
-		// tenant's threads backwards until it meets the caller. The IDs are found
-		// first, because PostgreSQL trusts no subquery with rows that row-level
-		// security guards: it would read the whole table to compare them.
-		found, err := s.t.query(ctx, tenant, `WITH want (channel_id, caller_key) AS (VALUES `+
-			values(2, len(some), asNumber, asText)+`), theirs AS MATERIALIZED (SELECT coalesce(
-				(SELECT id FROM thread o WHERE o.tenant_id = $1 AND o.caller_key = want.caller_key AND o.channel_id = want.channel_id AND o.state <> 'closed'),
-				(SELECT max(id) FROM thread c WHERE c.tenant_id = $1 AND c.caller_key = want.caller_key AND c.channel_id = want.channel_id)) AS thread_id
-			FROM want) `+selectThread+` JOIN theirs ON id = thread_id WHERE tenant_id = $1`, args...)
+	ids, err := s.newest(ctx, tenant, callers)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[desk.Caller]desk.Thread, len(ids))
+	for some := range s.t.inBulk("n", ids) {
+		found, err := s.t.query(ctx, tenant, `WITH theirs (thread_id) AS (`+some.table()+`) `+
+			selectThread+` JOIN theirs ON id = thread_id WHERE tenant_id = $1`, some.args...)
 		threads, err := collect(found, err, scanThread)
 		if err != nil {
 			return nil, err
@@ -159,6 +152,33 @@ func (s *Slice) Newest(ctx context.Context, tenant desk.TenantID, callers []desk
 		}
 	}
 	return all, nil
+}
+
+// newest are the IDs of these threads. They are found by themselves, because
+// without statistics SQLite would rather walk the tenant's threads backwards
+// until it meets the caller, and because PostgreSQL would rather read a whole
+// table to join it with so many threads, also when most callers have none.
+func (s *Slice) newest(ctx context.Context, tenant desk.TenantID, callers []desk.Caller) (ids []any, _ error) {
+	vals := make([]any, 0, 2*len(callers))
+	for _, c := range callers {
+		vals = append(vals, int64(c.Channel), c.Key)
+	}
+	for some := range s.t.inBulk("nt", vals) {
+		found, err := s.t.query(ctx, tenant, `WITH want (channel_id, caller_key) AS (`+some.table()+`) SELECT coalesce(
+				(SELECT id FROM thread o WHERE o.tenant_id = $1 AND o.caller_key = want.caller_key AND o.channel_id = want.channel_id AND o.state <> 'closed'),
+				(SELECT max(id) FROM thread c WHERE c.tenant_id = $1 AND c.caller_key = want.caller_key AND c.channel_id = want.channel_id), 0)
+			FROM want`, some.args...)
+		theirs, err := collect(found, err, func(sc scanner) (id int64, err error) { return id, sc.Scan(&id) })
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range theirs {
+			if id != 0 {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // Put writes a tenant's threads: new ones when their Version is 0, the others by
@@ -181,15 +201,15 @@ func (s *Slice) Put(ctx context.Context, tenant desk.TenantID, threads []*desk.T
 
 // Insert stores a tenant's messages, which have their threads.
 func (s *Slice) Insert(ctx context.Context, tenant desk.TenantID, messages []desk.Message) error {
-	for some := range chunks(messages) {
-		args := make([]any, 0, 12*len(some))
-		for i := range some {
-			m := &some[i]
-			args = append(args, int64(m.ID), int64(m.Thread), int64(m.Channel), string(m.App), m.ReceivedAt.UnixMicro(),
-				m.CallID, m.Caller, m.Text, m.UserID, m.UserName, m.Locale, messageHash(m))
-		}
+	vals := make([]any, 0, 12*len(messages))
+	for i := range messages {
+		m := &messages[i]
+		vals = append(vals, int64(m.ID), int64(m.Thread), int64(m.Channel), string(m.App), m.ReceivedAt.UnixMicro(),
+			m.CallID, m.Caller, m.Text, m.UserID, m.UserName, m.Locale, messageHash(m))
+	}
+	for some := range s.t.inBulk("nnntnttttttb", vals) {
 		if _, err := s.t.exec(ctx, tenant, `INSERT INTO message (tenant_id, id, thread_id, channel_id, app_key, received_at,
-			call_id, caller, body, user_id, user_name, locale, hash) VALUES `+mine(12, len(some)), args...); err != nil {
+			call_id, caller, body, user_id, user_name, locale, hash) `+some.mine(), some.args...); err != nil {
 			return err
 		}
 	}
@@ -243,14 +263,13 @@ func (t *tx) appendEvents(ctx context.Context, tenant desk.TenantID, events []de
 			return err
 		}
 	}
-	for some := range chunks(events) {
-		args := make([]any, 0, 7*len(some))
-		for i := range some {
-			e := &some[i]
-			args = append(args, e.Seq, int64(e.Thread), e.Kind, e.Actor, e.At.UnixMicro(), string(e.Data), eventHash(e))
-		}
-		if _, err := t.exec(ctx, tenant, `INSERT INTO event (tenant_id, seq, thread_id, kind, actor, at, data, hash) VALUES `+
-			mine(7, len(some)), args...); err != nil {
+	vals := make([]any, 0, 7*len(events))
+	for i := range events {
+		e := &events[i]
+		vals = append(vals, e.Seq, int64(e.Thread), e.Kind, e.Actor, e.At.UnixMicro(), string(e.Data), eventHash(e))
+	}
+	for some := range t.inBulk("nnttntb", vals) {
+		if _, err := t.exec(ctx, tenant, `INSERT INTO event (tenant_id, seq, thread_id, kind, actor, at, data, hash) `+some.mine(), some.args...); err != nil {
 			return err
 		}
 	}

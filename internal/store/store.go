@@ -49,6 +49,9 @@ type Traits struct {
 	// Nudge tells the other nodes that there are new events. Empty where there
 	// are none.
 	Nudge string
+	// Arrays is a table of arrays that are bound one a column, from a number on; see
+	// inBulk for the columns. Nil where the engine has no arrays.
+	Arrays func(first int, columns string) string
 	// Clock is an expression: the database's time in microseconds since 1970.
 	Clock string
 	// Prepares says that statements are prepared here and not by the driver.

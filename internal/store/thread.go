@@ -28,16 +28,16 @@ func scanThread(sc scanner) (th desk.Thread, err error) {
 
 // addThreads inserts new threads, which are nobody's yet.
 func (t *tx) addThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
-	for some := range chunks(threads) {
-		args := make([]any, 0, 15*len(some))
-		for _, th := range some {
-			th.Version = 1
-			args = append(args, int64(th.ID), int64(th.Channel), th.Caller, th.CallerKey, string(th.State), th.Messages,
-				micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version,
-				micros(th.DueAt), th.Urgency(), th.Excerpt)
-		}
+	vals := make([]any, 0, 15*len(threads))
+	for _, th := range threads {
+		th.Version = 1
+		vals = append(vals, int64(th.ID), int64(th.Channel), th.Caller, th.CallerKey, string(th.State), int64(th.Messages),
+			micros(th.FirstAt), micros(th.LastAt), micros(th.ClosedAt), th.Reason, int64(th.Previous), th.Version,
+			micros(th.DueAt), th.Urgency(), th.Excerpt)
+	}
+	for some := range t.inBulk("nntttnnnntnnnnt", vals) {
 		if _, err := t.exec(ctx, tenant, `INSERT INTO thread (tenant_id, id, channel_id, caller, caller_key, state, messages,
-			first_at, last_at, closed_at, reason, previous_id, version, due_at, next_at, excerpt) VALUES `+mine(15, len(some)), args...); err != nil {
+			first_at, last_at, closed_at, reason, previous_id, version, due_at, next_at, excerpt) `+some.mine(), some.args...); err != nil {
 			return err
 		}
 	}
@@ -49,26 +49,27 @@ const asNumber, asText = "CAST(# AS BIGINT)", "CAST(# AS TEXT)"
 // joinThreads writes what messages change in threads that are what they were
 // when they were read. A claim is left alone: it may have been renewed since.
 func (t *tx) joinThreads(ctx context.Context, tenant desk.TenantID, threads []*desk.Thread) error {
-	for some := range chunks(threads) {
-		args := make([]any, 0, 10*len(some))
-		for _, th := range some {
-			args = append(args, int64(th.ID), th.Version, th.Caller, string(th.State), th.Messages,
-				micros(th.LastAt), micros(th.WakeAt), micros(th.DueAt), th.Urgency(), th.Excerpt)
-		}
-		n, err := t.exec(ctx, tenant, `WITH want (id, version, caller, state, messages, last_at, wake_at, due_at, next_at, excerpt) AS (VALUES `+
-			values(2, len(some), asNumber, asNumber, asText, asText, asNumber, asNumber, asNumber, asNumber, asNumber, asText)+`)
+	vals := make([]any, 0, 10*len(threads))
+	for _, th := range threads {
+		vals = append(vals, int64(th.ID), th.Version, th.Caller, string(th.State), int64(th.Messages),
+			micros(th.LastAt), micros(th.WakeAt), micros(th.DueAt), th.Urgency(), th.Excerpt)
+	}
+	left := int64(len(threads))
+	for some := range t.inBulk("nnttnnnnnt", vals) {
+		n, err := t.exec(ctx, tenant, `WITH want (id, version, caller, state, messages, last_at, wake_at, due_at, next_at, excerpt) AS (`+some.table()+`)
 			UPDATE thread SET caller = want.caller, state = want.state, messages = want.messages, last_at = want.last_at,
 			wake_at = want.wake_at, due_at = want.due_at, next_at = want.next_at, excerpt = want.excerpt, version = thread.version + 1
-			FROM want WHERE thread.tenant_id = $1 AND thread.id = want.id AND thread.version = want.version`, args...)
+			FROM want WHERE thread.tenant_id = $1 AND thread.id = want.id AND thread.version = want.version`, some.args...)
 		if err != nil {
 			return err
 		}
-		if n != int64(len(some)) {
-			return errChanged
-		}
-		for _, th := range some {
-			th.Version++
-		}
+		left -= n
+	}
+	if left != 0 {
+		return errChanged
+	}
+	for _, th := range threads {
+		th.Version++
 	}
 	return nil
 }

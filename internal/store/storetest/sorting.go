@@ -158,6 +158,59 @@ func oldestRows(t *testing.T, open Open) {
 	}
 }
 
+// manyCallers are more than one statement takes, on any engine.
+func manyCallers(t *testing.T, open Open) {
+	b := newBed(t, open)
+	const known, strangers = 2500, 100
+	keys := []string{"", "NULL", "null", "{}", `{"a",b}`, `\"`, "a\nb", "'", "退款 👩‍👩‍👧‍👦"}
+	for i := range known + strangers - len(keys) {
+		keys = append(keys, number11(i))
+	}
+	slice := func(do func(*store.Slice) error) error {
+		return b.Slice(b.ctx, []desk.TenantID{desk.DefaultTenant}, do)
+	}
+	callers := make([]desk.Caller, len(keys))
+	threads := make([]*desk.Thread, known)
+	for i, key := range keys {
+		callers[i] = desk.Caller{Channel: channel + desk.ChannelID(i%3), Key: key}
+		if i < known {
+			id := b.ids.Next()
+			threads[i] = &desk.Thread{
+				Tenant: desk.DefaultTenant, ID: id, Channel: callers[i].Channel, Caller: "as typed " + key, CallerKey: key, State: desk.New,
+				Messages: 1, FirstAt: id.Time(), LastAt: id.Time(), Excerpt: key,
+			}
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(slice(func(sl *store.Slice) error { return sl.Put(b.ctx, desk.DefaultTenant, threads) }))
+	for round := 1; round <= 2; round++ {
+		must(slice(func(sl *store.Slice) error {
+			found, err := sl.Newest(b.ctx, desk.DefaultTenant, callers)
+			if err != nil || len(found) != known {
+				t.Fatalf("%d threads, %v", len(found), err)
+			}
+			for i, want := range threads {
+				th := found[callers[i]]
+				if th.ID != want.ID || th.CallerKey != keys[i] || th.Excerpt != keys[i] || th.Messages != round || th.Version != int64(round) {
+					t.Fatalf("caller %q has %+v", keys[i], th)
+				}
+				th.Messages++
+				threads[i] = &th
+			}
+			return sl.Put(b.ctx, desk.DefaultTenant, threads)
+		}))
+	}
+	threads[known-1].Version--
+	if err := slice(func(sl *store.Slice) error { return sl.Put(b.ctx, desk.DefaultTenant, threads) }); desk.KindOf(err) != desk.Conflict {
+		t.Fatalf("one of many was changed meanwhile: %v", err)
+	}
+}
+
 // twoSorters read the same row; only one may have it.
 func twoSorters(t *testing.T, open Open) {
 	b := newBed(t, open)

@@ -48,6 +48,7 @@ func suite() map[string]func(*testing.T, Open) {
 		"a message that cannot be placed blocks nobody and is kept":    setAside,
 		"a slice that fails leaves the journal as it was":              rolledBack,
 		"the oldest rows are as many as are asked for":                 oldestRows,
+		"callers are found, however many and whatever they are called": manyCallers,
 		"two sorters do not take the same row":                         twoSorters,
 		"two changes of one thread: the second is told":                compareAndSet,
 		"a tenant sees nothing of another":                             tenants,
