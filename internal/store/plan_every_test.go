@@ -77,7 +77,7 @@ func TestNoStatementReadsALargeTableWhole(t *testing.T) {
 	if explained < 100 {
 		t.Errorf("only %d statements were explained", explained)
 	}
-	control := `SELECT id FROM thread WHERE tenant_id = 1 AND id = (SELECT max(o.thread_id) FROM message o WHERE o.tenant_id = 1 AND o.body = 'x')`
+	control := `SELECT id FROM thread WHERE tenant_id = 1 AND id = (SELECT count(*) FROM message o WHERE o.tenant_id = 1 AND o.body = 'x')`
 	if plan := every(t, db, control, nil); !scans.MatchString(plan) {
 		t.Errorf("a statement that reads a table whole is not noticed:\n%s", plan)
 	}
