@@ -71,7 +71,9 @@ type Staff interface {
 
 // Finder finds messages by words.
 type Finder interface {
-	Messages(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, error)
+	// Threaded gives messages of open threads, unless q.State says otherwise, newest
+	// first, and the ID below which the next page begins; 0 is the end.
+	Threaded(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, desk.ID, error)
 }
 
 // Parts are what a desk is made of. A store is the first four of them.

@@ -71,13 +71,17 @@ func (s *shelf) Newest(context.Context, desk.TenantID, desk.ID, int) ([]desk.Lis
 	return s.messages, nil, s.broken
 }
 
-func (s *shelf) Messages(_ context.Context, _ desk.TenantID, q desk.Query) (page []desk.Listed, err error) {
+func (s *shelf) Threaded(_ context.Context, _ desk.TenantID, q desk.Query) (page []desk.Listed, next desk.ID, err error) {
 	for _, m := range s.messages {
-		if (q.Before == 0 || m.ID < q.Before) && len(page) < q.Limit {
-			page = append(page, m)
+		if q.Before != 0 && m.ID >= q.Before {
+			continue
 		}
+		if len(page) == q.Limit {
+			return page, page[len(page)-1].ID, nil
+		}
+		page = append(page, m)
 	}
-	return page, nil
+	return page, 0, nil
 }
 
 func (s *shelf) Tenants(context.Context) ([]desk.Tenant, error) {

@@ -26,7 +26,8 @@ func (d *Desk) search(ctx context.Context, tenant desk.TenantID, words string, l
 	if err != nil {
 		return nil, nil, err
 	}
-	q := desk.Query{Text: words, Before: l.After.ID, Limit: searchMost}
+	// A thread has a message or two with the same words.
+	q := desk.Query{Text: words, Before: l.After.ID, Limit: min(2*l.Limit, searchMost)}
 	if len(l.Channels) == 1 {
 		q.Channel = l.Channels[0]
 	}
@@ -35,7 +36,7 @@ func (d *Desk) search(ctx context.Context, tenant desk.TenantID, words string, l
 	}
 	seen := map[desk.ID]bool{}
 	for range searchRounds {
-		found, err := d.Finder.Messages(ctx, tenant, q)
+		found, below, err := d.Finder.Threaded(ctx, tenant, q)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,7 +46,6 @@ func (d *Desk) search(ctx context.Context, tenant desk.TenantID, words string, l
 		}
 		for i := range found {
 			m := &found[i]
-			q.Before = m.ID
 			th, ok := threads[m.Thread]
 			if !ok || seen[m.Thread] {
 				continue
@@ -58,8 +58,13 @@ func (d *Desk) search(ctx context.Context, tenant desk.TenantID, words string, l
 				return page, &desk.Place{ID: m.ID}, nil
 			}
 		}
-		if len(found) < searchMost {
+		if below == 0 {
 			return page, nil, nil
+		}
+		short := len(found) < q.Limit // it looked through very many others
+		q.Before, q.Limit = below, searchMost
+		if short {
+			break
 		}
 	}
 	return page, &desk.Place{ID: q.Before}, nil

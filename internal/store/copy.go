@@ -93,6 +93,7 @@ func Left() map[string]string {
 		"guess":            "who guessed passwords of late; it is forgotten after minutes anyway",
 		"search":           "the index of words is made anew from the messages",
 		"search_slice":     "it belongs to the index of words",
+		"search_part":      "it belongs to the index of words",
 		"reader":           "what readers make of the events is derived; they begin anew in another store",
 	}
 }

@@ -33,6 +33,7 @@ func Shards() []Shard {
 		Shard{Table: "guess", Column: "tenant_id", With: anchor, Why: "with its tenant's people"},
 		Shard{Table: "search", Column: "tenant_id", With: anchor, Why: "with its tenant's messages"},
 		Shard{Table: "search_slice", Column: "tenant_id", With: anchor, Why: "with its tenant's messages"},
+		Shard{Table: "search_part", Column: "tenant_id", With: anchor, Why: "with its tenant's messages"},
 		Shard{Table: "node", Why: "a few rows that every node writes every few seconds; a copy everywhere would stop them all when one machine is away"},
 		Shard{Table: "mark", Why: "at most one row, which is read at the start"},
 		Shard{Table: "compat", Why: "one row, which migrations write"},

@@ -109,7 +109,7 @@ func (tr *trial) play(t *testing.T, sc scene, me *twin, set string, instead map[
 	return o
 }
 
-var writes = regexp.MustCompile(`INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM|search_add|search_forget`)
+var writes = regexp.MustCompile(`INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM|search_put|search_forget`)
 
 // verdict is what is wrong with an outcome.
 type verdict struct {

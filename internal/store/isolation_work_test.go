@@ -186,6 +186,7 @@ type careless struct {
 	a           *act
 	covered     int64
 	lost        bool
+	one         bool // one message at a time
 }
 
 func (x careless) Covered(context.Context, desk.TenantID) (int64, []byte, error) {
@@ -203,6 +204,9 @@ func (x careless) Find(_ context.Context, _ desk.TenantID, want store.Want) (ids
 	}
 	slices.Sort(ids)
 	slices.Reverse(ids)
+	if x.one && len(ids) > 0 {
+		return ids[:1], ids[0], nil
+	}
 	return ids, want.Since, nil
 }
 
@@ -222,6 +226,7 @@ func searching(engine string) []scene {
 	indexes := map[string]func(*act) store.Index{
 		"an index that covers nothing": func(a *act) store.Index { return careless{a: a} },
 		"an index that gives it all":   func(a *act) store.Index { return careless{a: a, covered: 5} },
+		"an index that gives one":      func(a *act) store.Index { return careless{a: a, covered: 5, one: true} },
 		"a lost index":                 func(a *act) store.Index { return careless{a: a, covered: 5, lost: true} },
 	}
 	if engine != "sqlite" {
@@ -261,6 +266,11 @@ func (a *act) search(index store.Index, text string) {
 		q.Text, q.Limit = text, 100
 		page, err := f.Messages(a.ctx, a.me.id, q)
 		a.tell("found", page, err)
+	}
+	for _, q := range []desk.Query{{}, {State: desk.New}, {State: desk.Working}, {State: desk.Assigned}, {State: desk.Waiting}, {State: desk.Closed}, {Before: a.w.ids[6] + 1}} {
+		q.Text, q.Limit = text, 100
+		page, next, err := f.Threaded(a.ctx, a.me.id, q)
+		a.tell("found in threads", page, next, err)
 	}
 }
 

@@ -41,7 +41,6 @@ type Want struct {
 	Tokens        []string
 	Since, Before desk.ID
 	Most          int // as many are enough for now
-	Round         int // how often was asked already; an index may look further each time
 }
 
 // IndexLost is the code of the error of an index that is of no use at the moment:
@@ -74,9 +73,12 @@ const selectFound = `SELECT m.tenant_id, m.id, m.thread_id, m.channel_id, m.app_
 // planner no choice: one without statistics would read all threads for a join.
 const selectNamed = `SELECT m.tenant_id, m.id, m.thread_id, m.channel_id, m.app_key, m.received_at,
 	m.call_id, m.caller, m.body, m.user_id, m.user_name, m.locale, m.hash,
-	coalesce((SELECT t.state FROM thread t WHERE t.tenant_id = $1 AND t.id = m.thread_id), ''),
+	coalesce((` + stateOf + `), ''),
 	coalesce((SELECT t.caller_key FROM thread t WHERE t.tenant_id = $1 AND t.id = m.thread_id), '')
 	FROM message m WHERE m.tenant_id = $1`
+
+// stateOf is the state of a message's thread.
+const stateOf = `SELECT t.state FROM thread t WHERE t.tenant_id = $1 AND t.id = m.thread_id`
 
 // named reads up to loadMost messages.
 func (f *Finder) named(ctx context.Context, tenant desk.TenantID, ids []desk.ID) ([]foundMessage, error) {

@@ -20,6 +20,10 @@ type hunt struct {
 	words   *search.Query
 	page    []desk.Listed
 	damaged *Damaged
+
+	threaded      bool    // only what is in a thread, an open one unless q says otherwise
+	seen, dropped int     // messages, and those of them whose thread is in another state
+	until         desk.ID // what is below it was not looked at any more
 }
 
 // Messages is a page of the tenant's messages that have all the words of
@@ -42,6 +46,30 @@ func (f *Finder) Messages(ctx context.Context, tenant desk.TenantID, q desk.Quer
 		}
 	}
 	return newest(h.page, q.Limit), h.damaged.err()
+}
+
+// Threaded is Messages for those that are in a thread: an open one, unless q.State
+// says otherwise. It also gives the ID below which the next page begins; 0 is the
+// end. A page may be short, or empty, and not the last: among very many that are
+// in other threads, it does not look for ever.
+func (f *Finder) Threaded(ctx context.Context, tenant desk.TenantID, q desk.Query) ([]desk.Listed, desk.ID, error) {
+	words, err := search.Parse(q.Text)
+	if err != nil {
+		return nil, 0, err
+	}
+	h := &hunt{Finder: f, tenant: tenant, q: q, words: words, threaded: true}
+	if err := h.sorted(ctx); err != nil {
+		return nil, 0, err
+	}
+	page, next := newest(h.page, q.Limit), h.until
+	// What is not indexed yet is found at once, however old it is.
+	if n := slices.IndexFunc(page, func(m desk.Listed) bool { return m.ID < next }); n >= 0 {
+		page = page[:n]
+	}
+	if len(page) == q.Limit {
+		next = page[q.Limit-1].ID
+	}
+	return page, next, h.damaged.err()
 }
 
 // tailMost is how many events are looked through one by one. A longer tail means
@@ -162,6 +190,9 @@ func (h *hunt) indexed(ctx context.Context) error {
 	w := Want{Tokens: h.words.Tokens, Since: since(h.q), Before: below(h.q), Most: min(h.q.Limit+14, loadMost)}
 	for w.Before > w.Since && !h.full(w.Before-1) {
 		ids, floor, err := h.Index.Find(ctx, h.tenant, w)
+		if err == nil {
+			ids, err = h.sieve(ctx, ids)
+		}
 		if err != nil {
 			return err
 		}
@@ -171,10 +202,42 @@ func (h *hunt) indexed(ctx context.Context) error {
 			}
 		}
 		w.Before = min(w.Before, floor)
-		w.Round++
+		if h.threaded && h.dropped >= dropMost && w.Before > w.Since {
+			h.until = w.Before
+			break
+		}
 		w.Most = min(2*w.Most, loadMost) // it was not enough: the words are rarer together than alone
 	}
 	return nil
+}
+
+// dropMost is how many messages of threads in another state a page looks at.
+const dropMost = 2000
+
+// sieve drops messages whose thread is in another state, without reading what they
+// say; it begins when most of them are.
+func (h *hunt) sieve(ctx context.Context, ids []desk.ID) (kept []desk.ID, err error) {
+	if !h.threaded || h.dropped == 0 || 2*h.dropped < h.seen {
+		return ids, nil
+	}
+	for some := range slices.Chunk(ids, loadMost) {
+		w := where{}
+		if h.q.State != "" {
+			w.and(`(`+stateOf+`) = `, string(h.q.State))
+		} else {
+			w.text += ` AND (` + stateOf + `) <> 'closed'`
+		}
+		w.ids(`m.id`, padded(some))
+		found, err := h.Store.query(ctx, h.tenant, `SELECT m.id FROM message m WHERE m.tenant_id = $1`+w.text+` ORDER BY m.id DESC`, w.args...)
+		left, err := collect(found, err, scanID)
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, left...)
+		h.dropped += len(some) - len(left)
+		h.seen += len(some) - len(left)
+	}
+	return kept, nil
 }
 
 // walk looks through the messages themselves, newest first.
@@ -191,8 +254,11 @@ func (h *hunt) walk(ctx context.Context, covered, head int64) error {
 		if h.q.Channel != 0 {
 			w.and(`m.channel_id = `, int64(h.q.Channel))
 		}
-		if h.q.State != "" {
+		switch {
+		case h.q.State != "":
 			w.and(`t.state = `, string(h.q.State))
+		case h.threaded:
+			w.text += ` AND t.state <> 'closed'`
 		}
 		if h.q.Caller != "" {
 			w.in(`t.caller_key`, h.q.Keys)
@@ -238,18 +304,32 @@ func padded(ids []desk.ID) []desk.ID {
 func (h *hunt) keep(all []foundMessage) {
 	for i := range all {
 		m := &all[i]
+		h.seen++
 		switch {
 		case !intact(messageHash(&m.Message), m.hash):
 			h.damaged = h.damaged.add("message", m.ID)
+		case !h.inState(m.State):
+			h.dropped++
 		case h.wants(m) && h.words.Matches(document(&m.Message, m.callerKey)):
 			h.page = append(h.page, m.Listed)
 		}
 	}
 }
 
-// wants says whether the message is what is asked for besides words and time.
+// inState says whether the message's thread is in the state that is asked for.
+func (h *hunt) inState(is desk.State) bool {
+	switch {
+	case h.q.State != "":
+		return is == h.q.State
+	case h.threaded:
+		return is != desk.Closed
+	}
+	return true
+}
+
+// wants says whether the message is what is asked for besides words, time and
+// state.
 func (h *hunt) wants(m *foundMessage) bool {
-	return m.State != "" && (h.q.State == "" || m.State == h.q.State) &&
-		(h.q.Channel == 0 || m.Channel == h.q.Channel) &&
+	return m.State != "" && (h.q.Channel == 0 || m.Channel == h.q.Channel) &&
 		(h.q.Caller == "" || slices.Contains(h.q.Keys, m.callerKey))
 }

@@ -17,8 +17,10 @@ import (
 // A word is kept as a number: the slice of the event log that its message was
 // told in, and a hash of the word. A slice is a run of events of one tenant, so
 // what is written goes to one narrow part of the index, however large the rest
-// is, and a common word's messages are found a slice at a time, the newest
-// first. Numbers may collide; what is found is compared with the message anyway.
+// is, and what is rare is asked of one slice after the other, the newest first.
+// Each message has one number more, for the part of the slice that it is in: a
+// common word's messages are found a part at a time. Numbers may collide; what is
+// found is compared with the message anyway.
 //
 // The table belongs to the migrations' role, and is written and read by its
 // functions alone: row-level security would forbid the index that it is all
@@ -32,9 +34,20 @@ type tableIndex struct {
 // many bits of events, which never changes in one database.
 func (s *Store) TableIndex(bits uint) Index { return tableIndex{s, bits} }
 
-// SliceBits: a slice has 32,768 events. Smaller ones make rare words slower,
-// larger ones common words.
-const SliceBits = 15
+// SliceBits: a slice has 131,072 events. Smaller ones make rare words slower;
+// larger ones are a larger part of the index to write to. The parts, of 2,048
+// events, are what a common word costs.
+const (
+	SliceBits = 17
+	partBits  = 6 // a slice has 64 parts
+	newSlices = 1 << 30
+)
+
+// place is the slice and the part that an event belongs to. The slices of before
+// there were parts have the smaller numbers.
+func (x tableIndex) place(seq int64) (slice, part int64) {
+	return newSlices + seq>>x.bits, seq & (1<<x.bits - 1) >> max(x.bits-partBits, 0)
+}
 
 // Covered is where the reader stands, which says it all: the index cannot be of
 // another history than the events beside it.
@@ -43,10 +56,10 @@ func (x tableIndex) Covered(ctx context.Context, tenant desk.TenantID) (int64, [
 	return seq, nil, err
 }
 
-// Find asks the newest slice first, and four times as many in each round.
+// Find lets the database go from slice to slice until there is enough.
 func (x tableIndex) Find(ctx context.Context, tenant desk.TenantID, w Want) ([]desk.ID, desk.ID, error) {
-	found, err := x.s.query(ctx, tenant, `SELECT search_find($1, CAST($2 AS TEXT), $3, $4, $5, $6)`,
-		numbers(w.Tokens), int64(w.Since), int64(w.Before), w.Most, 1<<(2*min(w.Round, 10)))
+	found, err := x.s.query(ctx, tenant, `SELECT search_seek($1, CAST($2 AS TEXT), $3, $4, $5)`,
+		numbers(w.Tokens), int64(w.Since), int64(w.Before), w.Most)
 	all, err := collect(found, err, scanCount)
 	if err != nil {
 		return nil, 0, err
@@ -81,8 +94,11 @@ func (x tableIndex) Add(ctx context.Context, l desk.Lease, all []Entry, to int64
 			return err
 		}
 		for rest := all; len(rest) > 0; {
-			slice := rest[0].Seq >> x.bits
-			n := slices.IndexFunc(rest, func(e Entry) bool { return e.Seq>>x.bits != slice })
+			slice, part := x.place(rest[0].Seq)
+			n := slices.IndexFunc(rest, func(e Entry) bool {
+				s, p := x.place(e.Seq)
+				return s != slice || p != part
+			})
 			if n < 0 {
 				n = len(rest)
 			}
@@ -90,8 +106,8 @@ func (x tableIndex) Add(ctx context.Context, l desk.Lease, all []Entry, to int64
 			for i, e := range rest[:n] {
 				ids[i], words[i] = e.ID.String(), numbers(e.Tokens)
 			}
-			if _, err := t.exec(ctx, l.Tenant, `SELECT search_add($1, $2, CAST($3 AS TEXT), CAST($4 AS TEXT))`,
-				slice, "{"+strings.Join(ids, ",")+"}", strings.Join(words, ";")); err != nil {
+			if _, err := t.exec(ctx, l.Tenant, `SELECT search_put($1, $2, $3, CAST($4 AS TEXT), CAST($5 AS TEXT))`,
+				slice, part, "{"+strings.Join(ids, ",")+"}", strings.Join(words, ";")); err != nil {
 				return err
 			}
 			rest = rest[n:]

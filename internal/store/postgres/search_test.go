@@ -76,11 +76,13 @@ func TestTheIndexGivesNothingToAnotherTenantWhateverIsAsked(t *testing.T) {
 	as(t, db.App, func(ctx context.Context, c *pgx.Conn) {
 		for _, text := range []string{
 			`SELECT count(*) FROM search`, `SELECT message_id FROM search LIMIT 1`, `SELECT count(*) FROM search_slice`,
-			`DELETE FROM search`, `UPDATE search_slice SET first_id = 0`, `INSERT INTO search VALUES (1, 1, '{1}')`,
+			`SELECT count(*) FROM search_part`, `DELETE FROM search`, `UPDATE search_slice SET first_id = 0`, `INSERT INTO search VALUES (1, 1, '{1}')`,
 			`SELECT search_find(2, '{1}', 0, 9, 9, 9)`, `SELECT search_forget(2)`, `SELECT search_add(2, 0, '{1}', '{1}')`,
+			`SELECT search_seek(2, '{1}', 0, 9, 9)`, `SELECT search_put(2, 0, 0, '{1}', '{1}')`,
 			`BEGIN; SELECT set_config('afterbeep.tenant', '1', true); SELECT search_find(2, '{1}', 0, 9, 9, 9)`,
 			`BEGIN; SELECT set_config('afterbeep.tenant', '1', true); SELECT search_forget(2)`,
 			`BEGIN; SELECT set_config('afterbeep.tenant', '1', true); SELECT search_add(2, 0, '{1}', '{1}')`,
+			`BEGIN; SELECT set_config('afterbeep.tenant', '1', true); SELECT search_seek(2, '{1}', 0, 9, 9)`, `BEGIN; SELECT set_config('afterbeep.tenant', '1', true); SELECT search_put(2, 0, 0, '{1}', '{1}')`,
 			`BEGIN; SET LOCAL search_path = pg_temp; SELECT public.search_find(2, '{1}', 0, 9, 9, 9)`,
 			`BEGIN; SELECT set_config('afterbeep.tenant', '', true); SELECT search_find(NULL, '{1}', 0, 9, 9, 9)`,
 		} {

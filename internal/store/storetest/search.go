@@ -27,6 +27,8 @@ func RunSearch(t *testing.T, open OpenSearch) {
 		"a search respects the other filters":                         foundFiltered,
 		"the newest comes first wherever it is":                       foundNewest,
 		"a rare word is found among many that look like it":           foundRare,
+		"a word is found part by part and slice by slice":             foundFar,
+		"what is open is found among what is closed":                  foundOpen,
 		"a tenant finds nothing of another":                           foundByTenant,
 		"events that are taken in twice change nothing":               takenTwice,
 		"a reader that lost its lease takes nothing in":               leaseLost,
