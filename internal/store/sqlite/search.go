@@ -49,6 +49,7 @@ type Index struct {
 	cursors map[desk.TenantID]cursor // where they are not, the control file says
 	rows    map[desk.ID]fill         // of slices, by their first ID, as far as this process changed them
 	dirty   map[string]bool          // files with entries that are not flushed
+	tidied  map[desk.ID]bool         // slices in one piece, by their first ID
 	pending int                      // entries that are not covered by what is on the disk
 	settled time.Time
 }
@@ -70,6 +71,7 @@ func (x *Index) empty() {
 	defer x.state.Unlock()
 	x.opened = map[string]*indexFile{}
 	x.cursors, x.rows, x.dirty = map[desk.TenantID]cursor{}, map[desk.ID]fill{}, map[string]bool{}
+	x.tidied = map[desk.ID]bool{}
 	x.pending, x.settled = 0, time.Time{}
 	x.lost.Store(false)
 }
@@ -189,7 +191,7 @@ func (x *Index) findIn(ctx context.Context, first desk.ID, match string, w store
 	if err != nil {
 		return nil, err
 	}
-	found, err := f.read.QueryContext(ctx, `SELECT rowid FROM words WHERE words MATCH $1 AND rowid >= $2 AND rowid < $3 ORDER BY rowid DESC LIMIT $4`,
+	found, err := f.ask(ctx, `SELECT rowid FROM words WHERE words MATCH $1 AND rowid >= $2 AND rowid < $3 ORDER BY rowid DESC LIMIT $4`,
 		match, int64(w.Since), int64(w.Before), w.Most)
 	if err != nil {
 		return nil, err
@@ -225,10 +227,17 @@ func (x *Index) Add(ctx context.Context, l desk.Lease, all []store.Entry, to int
 	if err := x.put(ctx, l.Tenant, all); err != nil {
 		return x.judge(err)
 	}
-	if x.stand(l.Tenant, cursor{to, mark}, len(all)) {
-		return x.judge(x.settle(ctx))
+	if !x.stand(l.Tenant, cursor{to, mark}, len(all)) {
+		return nil
 	}
-	return nil
+	if err := x.settle(ctx); err != nil {
+		return x.judge(err)
+	}
+	f, err := x.control(ctx)
+	if err == nil && f != nil {
+		err = x.tidy(ctx, f)
+	}
+	return x.judge(err)
 }
 
 // stand notes how far a tenant has come, and says whether it is time to settle.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -46,6 +47,31 @@ type indexFile struct {
 	name        string
 	made        os.FileInfo // of the file when it was opened
 	read, write *sql.DB     // write is nil until something is written
+
+	mu       sync.Mutex
+	prepared map[string]*sql.Stmt // of read: parsing costs as much as a look
+}
+
+// ask runs a query on the file, prepared once.
+func (f *indexFile) ask(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	f.mu.Lock()
+	st := f.prepared[text]
+	f.mu.Unlock()
+	if st == nil {
+		var err error
+		if st, err = f.read.PrepareContext(ctx, text); err != nil {
+			return nil, err
+		}
+		f.mu.Lock()
+		if known := f.prepared[text]; known != nil {
+			_ = st.Close() // somebody was first
+			st = known
+		} else {
+			f.prepared[text] = st
+		}
+		f.mu.Unlock()
+	}
+	return st.QueryContext(ctx, args...)
 }
 
 func (f *indexFile) close() error {
@@ -177,7 +203,65 @@ func (x *Index) write(ctx context.Context, first desk.ID, tenant desk.TenantID, 
 	e := x.rows[first]
 	x.rows[first] = fill{e.entries + int64(len(all)), max(e.last, all[len(all)-1].ID)}
 	x.dirty[name] = true
+	delete(x.tidied, first)
 	return nil
+}
+
+// tidyPages is how much of a slice is merged at once: some milliseconds.
+const tidyPages = 256
+
+// tidy goes on with merging what lies in the slices that are full, or of a month
+// that is over: a word that is looked for in one segment need not be looked for in
+// a dozen. It takes one step, and is called as often as entries are taken in, so
+// that what it costs a message does not depend on how many there are.
+func (x *Index) tidy(ctx context.Context, f *indexFile) error {
+	firsts, err := f.slices(ctx)
+	if err != nil || len(firsts) == 0 {
+		return err
+	}
+	for _, first := range firsts[:len(firsts)-1] { // the newest is being written to
+		x.state.Lock()
+		done := x.tidied[first]
+		x.state.Unlock()
+		if done {
+			continue
+		}
+		name := sliceName(first)
+		slice, err := x.file(ctx, name, sliceSchema)
+		if err != nil {
+			return err
+		}
+		more, err := slice.merge(ctx, tidyPages)
+		if err != nil {
+			return err
+		}
+		x.state.Lock()
+		x.tidied[first], x.dirty[name] = !more, true
+		x.state.Unlock()
+		if more {
+			return nil
+		}
+	}
+	return nil
+}
+
+// merge writes so many pages of one segment that is to replace all others, and
+// says whether there was anything to do.
+func (f *indexFile) merge(ctx context.Context, pages int) (more bool, err error) {
+	err = f.change(ctx, func(t *sql.Tx) error {
+		var before, after int64
+		if err := t.QueryRowContext(ctx, `SELECT total_changes()`).Scan(&before); err != nil {
+			return err
+		}
+		// Below nought: of segments of all sizes.
+		if _, err := t.ExecContext(ctx, `INSERT INTO words (words, rank) VALUES ('merge', $1)`, -pages); err != nil {
+			return err
+		}
+		err := t.QueryRowContext(ctx, `SELECT total_changes()`).Scan(&after)
+		more = after-before >= 2 // the command itself counts as one
+		return err
+	})
+	return more, err
 }
 
 // fill is how full a slice is.
@@ -232,7 +316,7 @@ func (x *Index) file(ctx context.Context, name, schema string) (*indexFile, erro
 		if err != nil {
 			return nil, err
 		}
-		f = &indexFile{name: name, made: made, read: read}
+		f = &indexFile{name: name, made: made, read: read, prepared: map[string]*sql.Stmt{}}
 		x.opened[name] = f
 	}
 	if schema != "" && f.write == nil {
@@ -297,7 +381,7 @@ func (x *Index) making(ctx context.Context) (*indexFile, error) {
 
 // slices lists where the slices begin, in order.
 func (f *indexFile) slices(ctx context.Context) ([]desk.ID, error) {
-	found, err := f.read.QueryContext(ctx, `SELECT first_id FROM slice ORDER BY first_id`)
+	found, err := f.ask(ctx, `SELECT first_id FROM slice ORDER BY first_id`)
 	if err != nil {
 		return nil, err
 	}

@@ -336,6 +336,53 @@ func TestSlicesAreMonthsAndNotTooLarge(t *testing.T) {
 	again.exact(again.Finder, "opened again")
 }
 
+func TestAMonthThatIsOverIsMergedBitByBit(t *testing.T) {
+	s := newShelf(t, filepath.Join(t.TempDir(), "data"))
+	s.at = time.Date(2026, 9, 10, 0, 0, 0, 0, time.UTC)
+	s.leave(words("a", 30)...)
+	september := sqlite.MonthOf(s.ids.Next())
+	for s.step(10) {
+	}
+	segments := func() int {
+		t.Helper()
+		n, err := s.x.Segments(t.Context(), september)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := segments(); n < 2 {
+		t.Fatalf("%d segments: this proves nothing", n)
+	}
+	for month := time.September; month <= time.November; month++ {
+		if err := s.x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		left := s.left
+		s = newShelf(t, s.folder)
+		s.left, s.at = left, time.Date(2026, month, 20, 0, 0, 0, 0, time.UTC)
+		s.leave(words(fmt.Sprint(month), 3)...)
+		s.index() // the first batch of a process is settled at once
+		s.exact(s.Finder, month.String())
+		if n := segments(); (n == 1) != (month > time.September) {
+			t.Errorf("in %s, September has %d segments", month, n)
+		}
+	}
+	late := s.ids
+	s.ids = desk.NewSequence(1, 0, func() time.Time { return time.Date(2026, 9, 25, 0, 0, 0, 0, time.UTC) })
+	m := desk.Message{Tenant: 1, ID: s.ids.Next(), Channel: 202611220000000001, ReceivedAt: s.at, CallID: "c", Caller: "1", Text: "belated 退款"}
+	row := desk.Row{First: m.ID, Last: m.ID, Count: 1, Lines: desk.AppendLine(nil, &m)}
+	if err := s.Store.Append(t.Context(), &desk.Batch{Rows: []desk.Row{row}}); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, s.Store)
+	s.ids = late
+	s.index()
+	if page, err := s.Messages(t.Context(), 1, desk.Query{Text: "belated", Limit: 5}); err != nil || len(page) != 1 {
+		t.Errorf("a late message of a month that was merged: %d found, %v", len(page), err)
+	}
+}
+
 func TestAnotherProcessMayLookWhileTheIndexIsMade(t *testing.T) {
 	s := newShelf(t, filepath.Join(t.TempDir(), "data"))
 	other, _ := finder(t, s.folder)
