@@ -24,7 +24,7 @@ var looks = []struct {
 	{"search for a common word", func(b *bench, s *shelfed, _ int) error { return b.search(s, "invoice", 50) }},
 	{"search for two Chinese characters", func(b *bench, s *shelfed, _ int) error { return b.search(s, "退款", 50) }},
 	{"search for two words", func(b *bench, s *shelfed, _ int) error { return b.search(s, "delivery address", 50) }},
-	{"search for the last digits of a number", func(b *bench, s *shelfed, i int) error { return b.search(s, s.phone(i * 7)[5:], 1) }},
+	{"search for the last six digits of a number", func(b *bench, s *shelfed, i int) error { return b.search(s, s.phone(i * 7)[5:], 1) }},
 }
 
 // shelfed is a store in use that no server runs on.
