@@ -3,12 +3,15 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/search"
 	"github.com/afterbeep/afterbeep/internal/store"
 	"github.com/afterbeep/afterbeep/internal/store/postgres"
 	"github.com/afterbeep/afterbeep/internal/store/storetest"
@@ -93,6 +96,82 @@ func TestTheIndexGivesNothingToAnotherTenantWhateverIsAsked(t *testing.T) {
 			if _, err := c.Exec(ctx, `ROLLBACK`); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// During an upgrade, programs of both kinds take in events, each in its own way.
+func TestWhatTheVersionBeforeTookInIsFoundByThisOneAndTheOtherWayRound(t *testing.T) {
+	const all, before = 300, 180
+	db := cluster.Shared(t).Database(t)
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: db.App, MigrateURL: db.Owner, Connections: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	f := &store.Finder{Store: s, Index: s.TableIndex(store.SliceBits)}
+	storetest.Seed(t, s, 1, all)
+	page, err := s.Messages(t.Context(), 1, desk.Query{Limit: all})
+	if err != nil || len(page) != all {
+		t.Fatal(len(page), err)
+	}
+	hashes := func(tokens ...string) string {
+		var list []string
+		for _, token := range tokens {
+			h := fnv.New32a()
+			_, _ = h.Write([]byte(token))
+			list = append(list, fmt.Sprint(h.Sum32()))
+		}
+		return "{" + strings.Join(list, ",") + "}"
+	}
+	var ids, lists []string
+	for _, m := range page[all-before:] { // the oldest
+		ids = append(ids, m.ID.String())
+		lists = append(lists, hashes((&search.Document{Text: m.Text, Caller: m.Caller, UserName: m.UserName}).Tokens()...))
+	}
+	as(t, db.App, func(ctx context.Context, c *pgx.Conn) {
+		for _, text := range []string{
+			`BEGIN`, `SELECT set_config('afterbeep.tenant', '1', true)`,
+			`SELECT search_add(1, 0, '{` + strings.Join(ids, ",") + `}', '` + strings.Join(lists, ";") + `')`,
+			fmt.Sprintf(`INSERT INTO reader (tenant_id, name, seq, holder, until) VALUES (1, '%s', %d, '', 0)`, store.SearchReader, before), `COMMIT`,
+		} {
+			if _, err := c.Exec(ctx, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if n, _ := storetest.TakeAll(t, f, 1); n != all-before {
+		t.Fatalf("%d events were taken in", n)
+	}
+	for _, limit := range []int{7, 50, all} {
+		found := 0
+		for q := (desk.Query{Text: "refund", Limit: limit}); ; {
+			got, err := f.Messages(t.Context(), 1, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range got {
+				if got[i].ID != page[found].ID {
+					t.Fatalf("%d a page: place %d is another message", limit, found)
+				}
+				found++
+				q.Before = got[i].ID
+			}
+			if len(got) < limit {
+				break
+			}
+		}
+		if found != all {
+			t.Errorf("%d a page: %d found", limit, found)
+		}
+	}
+	as(t, db.App, func(ctx context.Context, c *pgx.Conn) { // the search of the version before
+		if _, err := c.Exec(ctx, `SELECT set_config('afterbeep.tenant', '1', false)`); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := c.QueryRow(ctx, `SELECT count(*) FROM search_find(1, '`+hashes("wrefund")+`', 0, 9223372036854775807, 1000, 1000)`).Scan(&n); err != nil || n != all+1 {
+			t.Errorf("the version before finds %d messages and a floor, %v", n, err)
 		}
 	})
 }
