@@ -402,3 +402,30 @@ func FuzzBodies(f *testing.F) {
 		}
 	})
 }
+
+func TestThreadsAreListedCountedAndExportedByTheirState(t *testing.T) {
+	w := newWorld(t)
+	who := w.person(1)
+	_, given, _ := w.left("given away")
+	_, held, _ := w.left("held")
+	_, free, _ := w.left("free")
+	for path, body := range map[string]string{given + "/assign": `{"to":"` + who + `"}`, held + "/claim": ""} {
+		if got := w.ask(w.all, http.MethodPost, "/v1/threads/"+path, body, "For-Person", who); got.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	for view, want := range map[string]struct{ thread, state string }{
+		"assigned": {given, "assigned"}, "working": {held, "working"}, "unclaimed": {free, "new"},
+	} {
+		found, _ := w.ask(w.all, http.MethodGet, "/v1/threads?view="+view, "").object(t)["threads"].([]any)
+		if len(found) != 1 || found[0].(map[string]any)["id"] != want.thread || found[0].(map[string]any)["state"] != want.state {
+			t.Errorf("%s has %v", view, found)
+		}
+		w.until(func() bool { // counts are a second old at most
+			return w.ask(w.all, http.MethodGet, "/v1/threads/counts", "").object(t)[view] == 1.0
+		})
+		if got := w.ask(w.all, http.MethodGet, "/v1/exports/threads?view="+view, ""); strings.Count(string(got.body), "\n") != 1 || !strings.Contains(string(got.body), want.thread) {
+			t.Errorf("the export of %s: %d %s", view, got.status, got.body)
+		}
+	}
+}

@@ -27,6 +27,8 @@ type ThreadDetail struct {
 // Counts is how many open threads are in each view.
 type Counts struct {
 	Unclaimed int `json:"unclaimed"`
+	Assigned  int `json:"assigned"`
+	Working   int `json:"working"`
 	Due       int `json:"due"`
 	Waiting   int `json:"waiting"`
 	Overdue   int `json:"overdue"`
@@ -36,7 +38,7 @@ type Counts struct {
 // ThreadFilter is what lists of threads, and exports, are narrowed by. It is
 // exported for the library, which reads fields.
 type ThreadFilter struct {
-	View    string `query:"view" enum:"unclaimed,due,waiting,overdue,all,closed" default:"all" doc:"Which threads; all but closed are open ones"`
+	View    string `query:"view" enum:"unclaimed,assigned,working,due,waiting,overdue,all,closed" default:"all" doc:"Which threads; all but closed are open ones"`
 	Order   string `query:"order" enum:"urgent,newest,waking,closed" doc:"How they are ordered, where the view allows it"`
 	Channel string `query:"channel" pattern:"^[0-9]{18}$" doc:"Only of this channel"`
 	Owner   string `query:"owner" pattern:"^[0-9]{1,19}$" doc:"Only this person's"`
@@ -119,7 +121,8 @@ func (s *Surface) countThreads(ctx context.Context, a *desk.Actor, _ *nothing) (
 		return nil, err
 	}
 	return &answer[Counts]{Body: Counts{
-		Unclaimed: n[desk.ViewUnclaimed], Due: n[desk.ViewDue], Waiting: n[desk.ViewWaiting], Overdue: n[desk.ViewOverdue], All: n[desk.ViewAll],
+		Unclaimed: n[desk.ViewUnclaimed], Assigned: n[desk.ViewAssigned], Working: n[desk.ViewWorking],
+		Due: n[desk.ViewDue], Waiting: n[desk.ViewWaiting], Overdue: n[desk.ViewOverdue], All: n[desk.ViewAll],
 	}}, nil
 }
 

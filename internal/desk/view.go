@@ -12,16 +12,19 @@ type View string
 const (
 	ViewMine      View = "mine"
 	ViewUnclaimed View = "unclaimed"
-	ViewDue       View = "due"     // to be called or woken within the hour
-	ViewWaiting   View = "waiting" // until their time comes
+	ViewAssigned  View = "assigned" // somebody's, who is not at it
+	ViewWorking   View = "working"  // somebody is at it
+	ViewDue       View = "due"      // to be called or woken within the hour
+	ViewWaiting   View = "waiting"  // until their time comes
 	ViewOverdue   View = "overdue" // somebody should have called
 	ViewAll       View = "all"
 	ViewClosed    View = "closed"
 )
 
-// Views lists them as a page does.
+// Views lists them as a page does. Every state that a thread can be in is one of
+// them: what is new is unclaimed.
 func Views() []View {
-	return []View{ViewMine, ViewUnclaimed, ViewDue, ViewWaiting, ViewOverdue, ViewAll, ViewClosed}
+	return []View{ViewMine, ViewUnclaimed, ViewAssigned, ViewWorking, ViewDue, ViewWaiting, ViewOverdue, ViewAll, ViewClosed}
 }
 
 // ParseView reads a view's name.
@@ -29,7 +32,7 @@ func ParseView(s string) (View, error) {
 	if v := View(s); slices.Contains(Views(), v) {
 		return v, nil
 	}
-	return "", Errorf(Invalid, "view", "a view is one of mine, unclaimed, due, waiting, overdue, all, closed")
+	return "", Errorf(Invalid, "view", "a view is one of mine, unclaimed, assigned, working, due, waiting, overdue, all, closed")
 }
 
 // Order is how a list of threads is ordered.
@@ -49,7 +52,7 @@ func (v View) Orders() []Order {
 	switch v {
 	case ViewUnclaimed, ViewAll:
 		return []Order{OrderNewest, OrderUrgent}
-	case ViewMine:
+	case ViewMine, ViewAssigned, ViewWorking:
 		return []Order{OrderUrgent, OrderNewest}
 	case ViewWaiting:
 		return []Order{OrderWaking}
@@ -97,7 +100,7 @@ type Tally struct {
 	Channel ChannelID
 	Owner   PersonID // 0: nobody's
 
-	All, Unclaimed, Due, Waiting, Overdue int
+	All, Unclaimed, Assigned, Working, Due, Waiting, Overdue int
 }
 
 // Load is how much a person has to do.

@@ -159,7 +159,7 @@ func TestManyScreensReadFiltersOnceASecondAndSeeAChangeAtOnce(t *testing.T) {
 }
 
 func TestListsAreCountedFromWhatViewsAreCountedWith(t *testing.T) {
-	d := newDesk(&shelf{}) // 5 of channel 7 are person 3's, 2 of which wait; 4 of channel 8 are nobody's, and one is late
+	d := newDesk(&shelf{}) // 5 of channel 7 are person 3's: she is at one, and 2 wait; 4 of channel 8 are nobody's, and one is late
 	lists := []handling.ViewQuery{
 		{View: desk.ViewAll},
 		{View: desk.ViewAll, Channel: 7},
@@ -170,6 +170,8 @@ func TestListsAreCountedFromWhatViewsAreCountedWith(t *testing.T) {
 		{View: desk.ViewUnclaimed, Channel: 8, Order: desk.OrderUrgent},
 		{View: desk.ViewMine, Owner: 9}, // mine is mine
 		{View: desk.ViewMine, Channel: 8},
+		{View: desk.ViewAssigned},
+		{View: desk.ViewWorking, Owner: 3},
 		{View: desk.ViewClosed},
 		{View: desk.ViewAll, Text: "x"},
 		{View: desk.ViewAll, Outcome: desk.Reached},
@@ -179,8 +181,8 @@ func TestListsAreCountedFromWhatViewsAreCountedWith(t *testing.T) {
 		only []desk.ChannelID
 		want []int
 	}{
-		{nil, []int{9, 5, 5, 0, 2, 1, 4, 5, 0, -1, -1, -1, -1}},
-		{[]desk.ChannelID{8}, []int{4, 0, 0, 0, 0, 1, 4, 0, 0, -1, -1, -1, -1}},
+		{nil, []int{9, 5, 5, 0, 2, 1, 4, 5, 0, 2, 1, -1, -1, -1, -1}},
+		{[]desk.ChannelID{8}, []int{4, 0, 0, 0, 0, 1, 4, 0, 0, 0, 0, -1, -1, -1, -1}},
 	} {
 		a := staffOf(3, desk.RoleAgent)
 		a.Channels = c.only

@@ -44,7 +44,7 @@ func (s *shelf) Tallies(context.Context, desk.TenantID, desk.Listing) ([]desk.Ta
 	defer s.mu.Unlock()
 	s.counts++
 	time.Sleep(time.Duration(s.looks) * time.Millisecond)
-	return []desk.Tally{{Channel: 7, Owner: 3, All: 5, Waiting: 2}, {Channel: 8, All: 4, Unclaimed: 4, Overdue: 1}}, nil
+	return []desk.Tally{{Channel: 7, Owner: 3, All: 5, Assigned: 2, Working: 1, Waiting: 2}, {Channel: 8, All: 4, Unclaimed: 4, Overdue: 1}}, nil
 }
 
 func (s *shelf) Entries(context.Context, desk.TenantID, desk.EntryQuery) (desk.Entries, error) {

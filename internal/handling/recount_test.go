@@ -29,7 +29,7 @@ func TestCountsFollowAChangeWithoutCountingAgain(t *testing.T) {
 		is.Settle()
 		d.Recount(now, &was, &is)
 		after := look()
-		for view, more := range map[desk.View]int{desk.ViewMine: 1, desk.ViewAll: 0, desk.ViewUnclaimed: -1, desk.ViewDue: 0, desk.ViewOverdue: 0} {
+		for view, more := range map[desk.View]int{desk.ViewMine: 1, desk.ViewAll: 0, desk.ViewUnclaimed: -1, desk.ViewAssigned: 0, desk.ViewWorking: 1, desk.ViewDue: 0, desk.ViewOverdue: 0} {
 			if after[view] != before[view]+more {
 				t.Errorf("%s: %d, and %d after a claim", view, before[view], after[view])
 			}

@@ -121,6 +121,10 @@ func inView(th *desk.Thread, l *desk.Listing) bool {
 		in = open && l.Owner != 0
 	case desk.ViewUnclaimed:
 		in = th.State == desk.New
+	case desk.ViewAssigned:
+		in = th.State == desk.Assigned
+	case desk.ViewWorking:
+		in = th.State == desk.Working
 	case desk.ViewWaiting:
 		in = th.State == desk.Waiting
 	case desk.ViewDue:

@@ -170,6 +170,10 @@ func inTally(t *desk.Tally, v desk.View, who desk.PersonID) int {
 		}
 	case desk.ViewUnclaimed:
 		return t.Unclaimed
+	case desk.ViewAssigned:
+		return t.Assigned
+	case desk.ViewWorking:
+		return t.Working
 	case desk.ViewDue:
 		return t.Due
 	case desk.ViewWaiting:
@@ -203,7 +207,8 @@ func tallied(all []desk.Tally, th *desk.Thread, now time.Time, n int) []desk.Tal
 	}
 	t := &all[i]
 	for count, is := range map[*int]bool{
-		&t.All: true, &t.Unclaimed: th.State == desk.New, &t.Waiting: th.State == desk.Waiting,
+		&t.All: true, &t.Unclaimed: th.State == desk.New, &t.Assigned: th.State == desk.Assigned,
+		&t.Working: th.State == desk.Working, &t.Waiting: th.State == desk.Waiting,
 		&t.Due:     th.Urgency() <= now.Add(Soon).UnixMicro(),
 		&t.Overdue: !th.DueAt.IsZero() && !th.DueAt.After(now),
 	} {

@@ -28,8 +28,10 @@ func (m maker) handled(tw *twin) {
 		}
 		th.Outcome, th.WakeAt, th.DueAt, th.ClaimUntil = desk.LineBusy, at, at, at
 		switch i {
-		case 7:
+		case 7, 12, 13:
 			th.State, th.Owner = desk.Working, 1
+		case 14, 15, 16:
+			th.State, th.Owner, th.Given = desk.Assigned, 1, true
 		case 0, 5:
 			th.Owner, th.Given = 1, true
 		case 10, 11:

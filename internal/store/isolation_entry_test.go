@@ -22,7 +22,7 @@ func (m maker) entries(tw *twin) {
 		add(thread, desk.NoteAdded, `{"by":"person:1","note":"`+tw.word+`"}`)
 	}
 	if tw.id == desk.DefaultTenant {
-		add(m.w.ids[0], desk.ThreadUndone, `{"undone":[30,31,32,33,34,35,36,37,38]}`)
+		add(m.w.ids[0], desk.ThreadUndone, `{"undone":[40,41,42,43,44,45,46,47,48]}`)
 	} else {
 		add(m.w.ids[0], desk.NoteAdded, `{"by":"person:1","note":"`+tw.word+`"}`)
 		add(tw.message, desk.NoteAdded, `{"by":"person:1","note":"`+tw.word+`"}`)

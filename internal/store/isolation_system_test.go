@@ -19,11 +19,11 @@ func systemScenes() []scene {
 			a.must(err == nil && len(r.Damaged) == 0, "check %+v, %v", r, err)
 			r.Reasons = nil
 			a.tell("check", r)
-			a.must(r.Tenants == 2 && r.Messages == 30 && r.Threads == 24 && r.Events == 72 && r.Waiting == 3 && r.Aside == 5, "check %+v", r)
+			a.must(r.Tenants == 2 && r.Messages == 40 && r.Threads == 34 && r.Events == 92 && r.Waiting == 3 && r.Aside == 5, "check %+v", r)
 			last, err := a.s.LastID(a.ctx)
 			a.must(err == nil && last == a.w.twins[1].waits, "the last ID is %v, %v", last, err)
 			heads, err := a.s.Heads(a.ctx)
-			a.must(err == nil && len(heads) == 2 && heads[1] == 35 && heads[2] == 37, "heads %v, %v", heads, err)
+			a.must(err == nil && len(heads) == 2 && heads[1] == 45 && heads[2] == 47, "heads %v, %v", heads, err)
 			n, err := a.s.Revision(a.ctx)
 			a.tell("revision", n, err)
 		}},

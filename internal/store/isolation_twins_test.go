@@ -64,7 +64,7 @@ func newWorld() *world {
 		{word: "adler", state: desk.Working, calls: []string{"138 0000 1111", "138 0000 2222", "138 0000 3333", "138 0000 4444"}},
 		{word: "bussard", state: desk.Assigned, calls: []string{"138-0000-1111", "138-0000-2222", "138-0000-3333", "138-0000-4444"}},
 	}}
-	for range 12 {
+	for range 17 {
 		w.ids = append(w.ids, next())
 	}
 	w.aside = next()

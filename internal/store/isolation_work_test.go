@@ -254,6 +254,7 @@ func (a *act) search(index store.Index, text string) {
 	for _, q := range []desk.Query{
 		{},
 		{Before: a.w.ids[6] + 1},
+		{Before: a.w.ids[12]},
 		{State: desk.New},
 		{State: desk.Stored},
 		{State: desk.Aside},

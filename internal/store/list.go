@@ -119,6 +119,10 @@ func listWhere(l desk.Listing, floor *desk.Place) *where {
 	switch l.View {
 	case desk.ViewUnclaimed:
 		w.text += ` AND owner = 0 AND state = 'new'`
+	case desk.ViewAssigned:
+		w.text += ` AND state = 'assigned'`
+	case desk.ViewWorking:
+		w.text += ` AND state = 'working'`
 	case desk.ViewDue:
 		w.and(`next_at <= `, micros(l.Until))
 	case desk.ViewOverdue:
@@ -183,12 +187,13 @@ func (w *where) channels(only []desk.ChannelID) {
 func (s *Store) Tallies(ctx context.Context, tenant desk.TenantID, l desk.Listing) ([]desk.Tally, error) {
 	found, err := s.query(ctx, tenant, tallyText, micros(l.Until), micros(l.Now))
 	return collect(found, err, func(sc scanner) (t desk.Tally, err error) {
-		err = sc.Scan((*int64)(&t.Channel), (*int64)(&t.Owner), &t.All, &t.Unclaimed, &t.Due, &t.Waiting, &t.Overdue)
+		err = sc.Scan((*int64)(&t.Channel), (*int64)(&t.Owner), &t.All, &t.Unclaimed, &t.Assigned, &t.Working, &t.Due, &t.Waiting, &t.Overdue)
 		return t, err
 	})
 }
 
 const tallyText = `SELECT channel_id, owner, count(*), sum(CASE WHEN state = 'new' THEN 1 ELSE 0 END),
+	sum(CASE WHEN state = 'assigned' THEN 1 ELSE 0 END), sum(CASE WHEN state = 'working' THEN 1 ELSE 0 END),
 	sum(CASE WHEN next_at <= $2 THEN 1 ELSE 0 END), sum(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END),
 	sum(CASE WHEN due_at > 0 AND due_at <= $3 THEN 1 ELSE 0 END)
 	FROM thread WHERE tenant_id = $1 AND state <> 'closed' GROUP BY channel_id, owner ORDER BY channel_id, owner`

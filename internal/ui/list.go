@@ -206,9 +206,15 @@ func (v *visit) line(names *roll) string {
 		`  --caller "+44 20 7946 0958" --text "Please call me back"`
 }
 
+// paned are the views that stand in the left pane, each with a key of its own. The
+// others are for who looks for what others have: the filter offers them.
+func paned() []desk.View {
+	return slices.DeleteFunc(desk.Views(), func(v desk.View) bool { return v == desk.ViewAssigned || v == desk.ViewWorking })
+}
+
 func views(current desk.View, counts map[desk.View]int, swap bool) []viewLink {
 	var all []viewLink
-	for _, name := range desk.Views() {
+	for _, name := range paned() {
 		n := counts[name]
 		all = append(all, viewLink{
 			Name: string(name), N: n, Counted: name != desk.ViewClosed,
@@ -269,6 +275,8 @@ func (v *visit) viewsOf(th *desk.Thread) []desk.View {
 	soon := v.now.Add(time.Hour)
 	add(desk.ViewMine, v.mine(th))
 	add(desk.ViewUnclaimed, th.Owner == 0 && th.State == desk.New)
+	add(desk.ViewAssigned, th.State == desk.Assigned)
+	add(desk.ViewWorking, th.State == desk.Working)
 	add(desk.ViewWaiting, th.State == desk.Waiting)
 	add(desk.ViewOverdue, !th.DueAt.IsZero() && th.DueAt.Before(v.now))
 	add(desk.ViewDue, !th.DueAt.IsZero() && th.DueAt.Before(soon) || !th.WakeAt.IsZero() && th.WakeAt.Before(soon))

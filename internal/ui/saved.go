@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ func (v *visit) saved(page *deskPage, values url.Values) error {
 			page.Views[i].Current = false
 		}
 	}
-	if open != nil || narrowed(values) || values.Has("order") {
+	if open != nil || narrowed(values) || values.Has("order") || !slices.Contains(paned(), desk.View(values.Get("view"))) {
 		l.Keep = &keepForm{Query: query, MayShare: handling.MayShare(&v.actor)}
 		if open != nil && handling.MayManage(&v.actor, open) {
 			l.Keep.ID, l.Keep.Name, l.Keep.Shared = strconv.FormatInt(open.ID, 10), open.Name, open.Shared

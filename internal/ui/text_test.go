@@ -123,7 +123,10 @@ func TestWhatTheDomainNamesHasAText(t *testing.T) {
 	en := spoken(t)["en"]
 	var keys []string
 	for _, v := range desk.Views() {
-		keys = append(keys, "view."+string(v), "key."+string(v), "empty."+string(v), "empty."+string(v)+".text")
+		keys = append(keys, "view."+string(v), "empty."+string(v), "empty."+string(v)+".text")
+	}
+	for _, v := range paned() {
+		keys = append(keys, "key."+string(v))
 	}
 	for _, o := range desk.Outcomes() {
 		keys = append(keys, "outcome."+string(o))

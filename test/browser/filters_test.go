@@ -429,3 +429,28 @@ func TestANumberIsFoundHoweverItIsWrittenAndEveryFilterNarrows(t *testing.T) {
 		t.Error("nobody says where to look further")
 	}
 }
+
+func TestEveryStateOfAThreadCanBeLookedForAndKept(t *testing.T) {
+	w := newWorld(t)
+	given := w.leave(website, "+44 20 7946 0958", "Emily", "en_GB", "charger: given away")
+	held := w.leave(website, "+44 20 7946 0959", "Priya", "en_GB", "charger: held")
+	w.leave(website, "+44 20 7946 0960", "Jo", "en_GB", "charger: free")
+	_, err := w.desk.Assign(t.Context(), w.actor("sofia"), given, 0, w.people["anna"].ID)
+	w.must(err)
+	_, err = w.desk.Claim(t.Context(), w.actor("bo"), held, 0)
+	w.must(err)
+	sofia := w.visitor("sofia")
+	for view, want := range map[string]struct{ id, name string }{"assigned": {given.String(), "Assigned"}, "working": {held.String(), "Being called"}} {
+		for _, path := range []string{"/?view=" + view, "/search?view=" + view + "&q=charger", "/?view=" + view + "&channel=" + website.String()} {
+			status, text := sofia.get(path)
+			if rows := rowsOf.FindAllString(text, -1); status != 200 || len(rows) != 1 || !strings.Contains(text, `id="t-`+want.id+`"`) ||
+				!strings.Contains(text, `<option value="`+view+`" selected>`+want.name+`</option>`) {
+				t.Errorf("%s is %d, with %d rows", path, status, len(rows))
+			}
+		}
+		text := sofia.expect("/filters", url.Values{"view": {"view=" + view}, "name": {"kept " + view}}, 200, "Filter saved.")
+		if pane := savedPane.FindString(text); !regexp.MustCompile(`kept ` + view + `</bdi></span><span class="n" data-n>1<`).MatchString(pane) {
+			t.Errorf("it is not counted: %s", pane)
+		}
+	}
+}

@@ -89,6 +89,27 @@ func viewed(t *testing.T, open Open) {
 		}
 	}
 	o.narrowed(actors[0])
+	o.stated(boss)
+}
+
+// stated: whatever state a thread is in, there is a view of all that are in it and
+// of nothing else.
+func (o *office) stated(a desk.Actor) {
+	o.t.Helper()
+	ids := func(all []desk.ID) []desk.ID { return lists.Sorted(lists.Values(all)) }
+	for _, state := range []desk.State{desk.New, desk.Assigned, desk.Working, desk.Waiting, desk.Closed} {
+		var want []desk.ID
+		for _, th := range o.Bed() {
+			if th.State == state {
+				want = append(want, th.ID)
+			}
+		}
+		if len(want) == 0 || !lists.ContainsFunc(desk.Views(), func(v desk.View) bool {
+			return lists.Equal(ids(o.pages(a, handling.ViewQuery{View: v, Limit: 50})), ids(want))
+		}) {
+			o.t.Errorf("no view shows the %d threads that are %s", len(want), state)
+		}
+	}
 }
 
 // narrowed looks at what a view refuses, and at the time of the messages.
@@ -148,6 +169,10 @@ func (o *office) expected(a desk.Actor, v desk.View, order desk.Order, only func
 			in = open && th.Owner == a.Person && a.Person != 0
 		case desk.ViewUnclaimed:
 			in = th.State == desk.New
+		case desk.ViewAssigned:
+			in = th.State == desk.Assigned
+		case desk.ViewWorking:
+			in = th.State == desk.Working
 		case desk.ViewDue:
 			soon := func(at time.Time) bool { return !at.IsZero() && !at.After(o.clock.Add(time.Hour)) }
 			in = open && (soon(th.WakeAt) || soon(th.DueAt))
