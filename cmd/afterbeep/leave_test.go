@@ -43,8 +43,8 @@ func TestAMessageIsLeftListedShownExportedAndClosed(t *testing.T) {
 
 	line := s.must("messages", "list", "--json")
 	keys := []string{
-		"id", "reference", "received_at", "tenant", "channel_id", "call_id", "caller",
-		"user_id", "user_name", "locale", "text", "thread_id", "state",
+		"id", "reference", "received_at", "tenant", "channel", "call_id", "caller",
+		"user_id", "user_name", "locale", "text", "thread", "state",
 	}
 	at := 0
 	for _, key := range keys {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/afterbeep/afterbeep/internal/app"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/sheet"
 	"github.com/afterbeep/afterbeep/internal/term"
 )
 
@@ -75,7 +76,7 @@ func (c *cli) write(ctx context.Context, k task, w io.Writer) (n int, err error)
 		return 0, err
 	}
 	buffered := bufio.NewWriter(w)
-	s, err := c.sheet(buffered, k.format, k.t, names)
+	s, err := c.printer(buffered, k.format, k.t, names)
 	if err != nil {
 		return 0, err
 	}
@@ -123,7 +124,7 @@ func (c *cli) messagesShow() *cobra.Command {
 				}
 				for i, m := range found {
 					if c.json {
-						if err := printJSON(c.out, recordOf(m, t.Name)); err != nil {
+						if err := printJSON(c.out, sheet.RecordOf(&m, t.Name)); err != nil {
 							return err
 						}
 						continue
@@ -140,13 +141,13 @@ func (c *cli) messagesShow() *cobra.Command {
 }
 
 func (c *cli) show(m desk.Listed, channel string) {
-	r := recordOf(m, "")
+	r := sheet.RecordOf(&m, "")
 	for _, f := range []struct{ name, value string }{
 		{"reference", r.Reference},
 		{"id", r.ID},
 		{"received", local(m.ReceivedAt)},
 		{"state", r.State},
-		{"thread", r.ThreadID},
+		{"thread", r.Thread},
 		{"channel", channel},
 		{"caller", r.Caller},
 		{"call id", r.CallID},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/afterbeep/afterbeep/internal/sheet"
 	"github.com/afterbeep/afterbeep/internal/term"
 )
 
@@ -66,12 +67,7 @@ func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", 
 func (c *cli) note(format string, args ...any) { fmt.Fprintf(c.err, format+"\n", args...) }
 
 // stamp is a time for machines: RFC 3339, UTC, always with microseconds.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
-}
+func stamp(t time.Time) string { return sheet.Stamp(t) }
 
 // local is a time for people, where they are.
 func local(t time.Time) string {

@@ -7,16 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
-	messages "github.com/afterbeep/afterbeep/internal/sheet"
+	"github.com/afterbeep/afterbeep/internal/sheet"
 )
 
-// record is a message as scripts and spreadsheets see it.
-type record = messages.Record
-
-func recordOf(m desk.Listed, tenant string) record { return messages.RecordOf(&m, tenant) }
-
-// sheet writes messages in one format, page by page.
-type sheet interface {
+// printer writes messages in one format, page by page.
+type printer interface {
 	rows(all []desk.Listed) error
 	end() error
 }
@@ -33,19 +28,18 @@ func (c *cli) formatFlags(cmd *cobra.Command, format *string, standard string) {
 	}
 }
 
-func (c *cli) sheet(w io.Writer, format string, t desk.Tenant, channel func(desk.ChannelID) string) (sheet, error) {
+func (c *cli) printer(w io.Writer, format string, t desk.Tenant, channel func(desk.ChannelID) string) (printer, error) {
 	if c.json {
-		format = "jsonl"
+		format = sheet.JSON
 	}
 	switch format {
 	case "table":
 		return &screen{w: w, channel: channel}, nil
 	case "json":
 		return &array{w: w, tenant: t.Name}, nil
-	case "jsonl":
-		return &lines{w: w, tenant: t.Name}, nil
-	case "csv":
-		return newSpread(w, t.Name)
+	case sheet.JSON, sheet.CSV:
+		f, err := sheet.NewTable(w, format, "", sheet.Columns())
+		return file{f, t.Name}, err
 	}
 	return nil, wrong("--format is %q; take %s", format, formats)
 }
@@ -77,23 +71,6 @@ func (s *screen) end() error {
 	return err
 }
 
-// lines is one JSON object a line.
-type lines struct {
-	w      io.Writer
-	tenant string
-}
-
-func (l *lines) rows(all []desk.Listed) error {
-	for _, m := range all {
-		if err := printJSON(l.w, recordOf(m, l.tenant)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *lines) end() error { return nil }
-
 // array is one JSON array.
 type array struct {
 	w      io.Writer
@@ -110,7 +87,7 @@ func (a *array) rows(all []desk.Listed) error {
 		if _, err := io.WriteString(a.w, separator); err != nil {
 			return err
 		}
-		if err := printJSON(a.w, recordOf(m, a.tenant)); err != nil {
+		if err := printJSON(a.w, sheet.RecordOf(&m, a.tenant)); err != nil {
 			return err
 		}
 	}
@@ -126,24 +103,19 @@ func (a *array) end() error {
 	return err
 }
 
-// spread is CSV for spreadsheets.
-type spread struct {
-	*messages.Spread
+// file is a table that /v1 exports as well.
+type file struct {
+	sheet.Table
 	tenant string
 }
 
-func newSpread(w io.Writer, tenant string) (*spread, error) {
-	s, err := messages.NewSpread(w)
-	return &spread{s, tenant}, err
-}
-
-func (s *spread) rows(all []desk.Listed) error {
+func (f file) rows(all []desk.Listed) error {
 	for i := range all {
-		if err := s.Add(recordOf(all[i], s.tenant)); err != nil {
+		if err := f.Add(sheet.RecordOf(&all[i], f.tenant)); err != nil {
 			return err
 		}
 	}
-	return s.End()
+	return f.Flush()
 }
 
-func (s *spread) end() error { return s.End() }
+func (f file) end() error { return f.End() }

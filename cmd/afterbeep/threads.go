@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os/user"
 	"strconv"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/afterbeep/afterbeep/internal/app"
 	"github.com/afterbeep/afterbeep/internal/desk"
+	"github.com/afterbeep/afterbeep/internal/sheet"
 	"github.com/afterbeep/afterbeep/internal/term"
 )
 
@@ -23,31 +25,6 @@ func (c *cli) threads() *cobra.Command {
 
 // threadStates are those of threads; a message can be stored or aside besides.
 var threadStates = []desk.State{desk.New, desk.Assigned, desk.Working, desk.Waiting, desk.Closed}
-
-// threadRow is a thread as JSON: what the pages know of it. Every name is always
-// there; "" is none.
-type threadRow struct {
-	ID         string `json:"id"`
-	Tenant     string `json:"tenant"`
-	ChannelID  string `json:"channel_id"`
-	Caller     string `json:"caller"`
-	State      string `json:"state"`
-	Messages   int    `json:"messages"`
-	Excerpt    string `json:"excerpt"`
-	OwnerID    string `json:"owner_id"`
-	OwnerLogin string `json:"owner_login"`
-	FirstAt    string `json:"first_at"`
-	LastAt     string `json:"last_at"`
-	ClaimUntil string `json:"claim_until"`
-	WakeAt     string `json:"wake_at"`
-	DueAt      string `json:"due_at"`
-	ClosedAt   string `json:"closed_at"`
-	Attempts   int    `json:"attempts"`
-	Outcome    string `json:"outcome"`
-	Reason     string `json:"reason"`
-	Previous   string `json:"previous_id"`
-	Version    int64  `json:"version"`
-}
 
 // names are those of a tenant's channels and people.
 type names struct {
@@ -68,20 +45,8 @@ func namesOf(ctx context.Context, a *app.App, t desk.Tenant) (n names, err error
 	return n, err
 }
 
-func (n names) thread(th desk.Thread) threadRow {
-	r := threadRow{
-		ID: th.ID.String(), Tenant: n.tenant, ChannelID: th.Channel.String(), Caller: th.Caller, State: string(th.State),
-		Messages: th.Messages, Excerpt: th.Excerpt, OwnerLogin: n.people[th.Owner].Login, FirstAt: stamp(th.FirstAt), LastAt: stamp(th.LastAt),
-		ClaimUntil: stamp(th.ClaimUntil), WakeAt: stamp(th.WakeAt), DueAt: stamp(th.DueAt), ClosedAt: stamp(th.ClosedAt),
-		Attempts: th.Attempts, Outcome: string(th.Outcome), Reason: th.Reason, Version: th.Version,
-	}
-	if th.Owner != 0 {
-		r.OwnerID = th.Owner.String()
-	}
-	if th.Previous != 0 {
-		r.Previous = th.Previous.String()
-	}
-	return r
+func (n names) thread(th desk.Thread) sheet.Thread {
+	return sheet.ThreadOf(&th, n.tenant, n.people[th.Owner].Name)
 }
 
 func (c *cli) threadsList() *cobra.Command {
@@ -139,13 +104,13 @@ func (n names) columns() []column[desk.Thread] {
 
 // conversation is a thread with everything in it.
 type conversation struct {
-	Thread   threadRow  `json:"thread"`
-	Messages []record   `json:"messages"`
-	Events   []eventRow `json:"events"`
+	Thread   sheet.Thread   `json:"thread"`
+	Messages []sheet.Record `json:"messages"`
+	Events   []eventRow     `json:"events"`
 }
 
 type eventRow struct {
-	Seq   int64          `json:"seq"`
+	ID    string         `json:"id"`
 	Kind  string         `json:"kind"`
 	Actor string         `json:"actor"`
 	At    string         `json:"at"`
@@ -176,11 +141,7 @@ func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk
 		return err
 	}
 	broken := damage{ids: map[desk.ID]bool{}}
-	contents, err := a.Store.ThreadMessages(ctx, t.ID, id)
-	if _, err = broken.add(err); err != nil {
-		return err
-	}
-	events, err := a.Store.ThreadEvents(ctx, t.ID, id)
+	contents, events, err := a.Store.Newest(ctx, t.ID, id, math.MaxInt32) // all of them
 	if _, err = broken.add(err); err != nil {
 		return err
 	}
@@ -188,12 +149,12 @@ func (c *cli) showThread(ctx context.Context, a *app.App, t desk.Tenant, id desk
 	if err != nil {
 		return err
 	}
-	v := conversation{Thread: n.thread(th), Messages: []record{}, Events: []eventRow{}}
+	v := conversation{Thread: n.thread(th), Messages: []sheet.Record{}, Events: []eventRow{}}
 	for _, m := range contents {
-		v.Messages = append(v.Messages, recordOf(m, t.Name))
+		v.Messages = append(v.Messages, sheet.RecordOf(&m, t.Name))
 	}
 	for _, e := range events {
-		v.Events = append(v.Events, eventRow{e.Seq, e.Kind, e.Actor, stamp(e.At), jsontext.Value(e.Data)})
+		v.Events = append(v.Events, eventRow{strconv.FormatInt(e.Seq, 10), e.Kind, e.Actor, stamp(e.At), jsontext.Value(e.Data)})
 	}
 	if c.json {
 		err = printJSON(c.out, v)

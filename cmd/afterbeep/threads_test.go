@@ -27,7 +27,7 @@ func TestAThreadAsJSONHasEverythingThatIsKnownOfIt(t *testing.T) {
 			f.SetInt(int64(100 + i))
 		}
 	}
-	n := names{tenant: "default", people: map[desk.PersonID]desk.Person{th.Owner: {Login: "ann@example.com"}}}
+	n := names{tenant: "default", people: map[desk.PersonID]desk.Person{th.Owner: {Name: "Ann"}}}
 	shown := func(th desk.Thread) string {
 		var b bytes.Buffer
 		if err := printJSON(&b, n.thread(th)); err != nil {
@@ -44,10 +44,10 @@ func TestAThreadAsJSONHasEverythingThatIsKnownOfIt(t *testing.T) {
 			t.Errorf("%s is told: %t\n%s", name, told, whole)
 		}
 	}
-	if got := objects(t, whole)[0]; got["owner_login"] != "ann@example.com" {
+	if got := objects(t, whole)[0]; got["owner_name"] != "Ann" {
 		t.Error(whole)
 	}
-	if got := objects(t, shown(desk.Thread{}))[0]; got["owner_id"] != "" || got["due_at"] != "" || got["previous_id"] != "" || len(got) != len(objects(t, whole)[0]) {
+	if got := objects(t, shown(desk.Thread{}))[0]; got["owner"] != "" || got["due_at"] != "" || got["previous"] != "" || len(got) != len(objects(t, whole)[0]) {
 		t.Errorf("what is not there is not empty: %v", got)
 	}
 }

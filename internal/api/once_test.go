@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -250,5 +252,46 @@ func TestExportsHaveWhatTheListsHaveAndNoFormulas(t *testing.T) {
 	none := w.ask(w.all, "GET", "/v1/exports/calls?outcome=voicemail&format=csv", "")
 	if rows, err := csv.NewReader(bytes.NewReader(none.body)).ReadAll(); err != nil || len(rows) != 1 {
 		t.Errorf("%v %q", err, rows)
+	}
+}
+
+// Who reads /v1, an export or a line of the command line finds a thing under one
+// name.
+func TestAThingIsSaidUnderTheSameNameInAnswersAndInExports(t *testing.T) {
+	w := newWorld(t)
+	who := w.person(1)
+	_, closed, _ := w.left("once")
+	for _, p := range []struct{ path, body string }{
+		{"/call", `{"outcome":"no_answer","note":"it rang"}`}, {"/notes", `{"note":"later"}`}, {"/close", `{"reason":"sorted out"}`},
+	} {
+		if got := w.ask(w.all, "POST", "/v1/threads/"+closed+p.path, p.body, "For-Person", who); got.status >= 300 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	caller := fmt.Sprintf("138%08d", w.callers)
+	if got := w.ask(w.all, "POST", "/v1/channels/"+w.channel.String()+"/messages", `{"caller":"`+caller+`","text":"twice"}`); got.status != 201 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	w.until(func() bool { return len(w.list(w.all, "/v1/threads", "threads")) == 1 })
+	fresh := w.list(w.all, "/v1/threads", "threads")[0]["id"].(string)
+	if got := w.ask(w.all, "POST", "/v1/threads/"+fresh+"/claim", "", "For-Person", who); got.status != 200 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	elsewhere := map[string]bool{"tenant": true, "owner_name": true, "by": true, "person": true, "undone": true} // by is a person or a key; undone is yes in a cell
+	for _, what := range []string{"messages", "threads", "threads?view=closed", "calls", "notes"} {
+		name, _, _ := strings.Cut(what, "?")
+		listed := w.list(w.all, "/v1/"+what, name)[0]
+		var row map[string]any
+		must(t, json.NewDecoder(bytes.NewReader(w.ask(w.all, "GET", "/v1/exports/"+what, "").body)).Decode(&row))
+		for key, value := range listed {
+			if !elsewhere[key] && !reflect.DeepEqual(value, row[key]) {
+				t.Errorf("%s: %s is %v, and %v in the export", what, key, value, row[key])
+			}
+		}
+		for key, value := range row {
+			if _, there := listed[key]; !there && value != "" && !elsewhere[key] {
+				t.Errorf("%s: %s is %v in the export alone", what, key, value)
+			}
+		}
 	}
 }

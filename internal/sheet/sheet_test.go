@@ -16,19 +16,23 @@ func TestCellsAreNoFormulasAndLinesHaveEveryTextAsItWasLeft(t *testing.T) {
 		ID: 1 << 40, Channel: 202611230000000001, Caller: "=1+1", Text: "'tis\n@SUM(A1)", ReceivedAt: time.UnixMicro(1).UTC(),
 	}, State: desk.Stored}
 	r := sheet.RecordOf(&m, "default")
-	if r.ThreadID != "" || r.ReceivedAt != "1970-01-01T00:00:00.000001Z" {
+	if r.Thread != "" || r.ReceivedAt != "1970-01-01T00:00:00.000001Z" {
 		t.Errorf("%+v", r)
 	}
-	var cells, lines bytes.Buffer
-	spread, err := sheet.NewSpread(&cells)
-	if err != nil || spread.Add(r) != nil || spread.End() != nil {
-		t.Fatal(err)
+	written := map[string]string{}
+	for _, format := range []string{sheet.CSV, sheet.JSON} {
+		var b bytes.Buffer
+		out, err := sheet.NewTable(&b, format, "", sheet.Columns())
+		if err != nil || out.Add(r) != nil || out.End() != nil {
+			t.Fatal(err)
+		}
+		written[format] = b.String()
 	}
-	rows, err := csv.NewReader(&cells).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(written[sheet.CSV])).ReadAll()
 	if err != nil || rows[0][6] != "caller" || rows[1][6] != "'=1+1" || rows[1][10] != "''tis\n@SUM(A1)" {
 		t.Errorf("%v %q", err, rows)
 	}
-	if err := sheet.NewLines(&lines).Add(r); err != nil || !strings.Contains(lines.String(), `"text":"'tis\n@SUM(A1)"`) || strings.Count(lines.String(), "\n") != 1 {
-		t.Errorf("%v %s", err, lines.String())
+	if lines := written[sheet.JSON]; !strings.Contains(lines, `"text":"'tis\n@SUM(A1)"`) || strings.Count(lines, "\n") != 1 {
+		t.Error(lines)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -99,14 +101,36 @@ func TestACellOfAWorkbookIsTextWhateverItBeginsWith(t *testing.T) {
 	}
 }
 
-func TestEveryRecordHasACellForEachColumn(t *testing.T) {
-	for name, n := range map[string][2]int{
-		"messages": {len(sheet.Columns()), len(sheet.Record{}.Cells())},
-		"threads":  {len(sheet.ThreadColumns()), len(sheet.Thread{}.Cells())},
-		"entries":  {len(sheet.EntryColumns()), len(sheet.Entry{}.Cells())},
+// A column of a spreadsheet is called as the value is in a line of JSON, and holds
+// the same.
+func TestEveryRecordHasACellForEachColumnUnderItsNameInJSON(t *testing.T) {
+	for name, c := range map[string]struct {
+		columns []string
+		row     sheet.Row
+	}{
+		"messages": {sheet.Columns(), sheet.Record{}},
+		"threads":  {sheet.ThreadColumns(), sheet.Thread{}},
+		"entries":  {sheet.EntryColumns(), sheet.Entry{}},
 	} {
-		if n[0] != n[1] {
-			t.Errorf("%s: %d columns, %d cells", name, n[0], n[1])
+		v := reflect.New(reflect.TypeOf(c.row)).Elem()
+		names := map[string]string{}
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.String {
+				f.SetString(fmt.Sprint(100 + i))
+			} else {
+				f.SetInt(int64(100 + i))
+			}
+			field, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			names[field] = fmt.Sprint(100 + i)
+		}
+		cells := v.Interface().(sheet.Row).Cells()
+		if len(c.columns) != len(cells) || len(c.columns) != len(names) {
+			t.Fatalf("%s: %d columns, %d cells, %d names", name, len(c.columns), len(cells), len(names))
+		}
+		for i, column := range c.columns {
+			if fmt.Sprint(cells[i]) != names[column] {
+				t.Errorf("%s: the column %s holds another value than the name", name, column)
+			}
 		}
 	}
 }

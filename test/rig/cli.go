@@ -73,14 +73,14 @@ type Message struct {
 	ID         string `json:"id"`
 	Reference  string `json:"reference"`
 	ReceivedAt string `json:"received_at"`
-	ChannelID  string `json:"channel_id"`
+	ChannelID  string `json:"channel"`
 	CallID     string `json:"call_id"`
 	Caller     string `json:"caller"`
 	UserID     string `json:"user_id"`
 	UserName   string `json:"user_name"`
 	Locale     string `json:"locale"`
 	Text       string `json:"text"`
-	ThreadID   string `json:"thread_id"`
+	ThreadID   string `json:"thread"`
 	State      string `json:"state"`
 }
 
