@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -179,7 +180,7 @@ func (s *staff) trace(id desk.ID) (all []string, err error) {
 		return nil, err
 	}
 	all = append(all, fmt.Sprint(th.State, th.Owner, th.Given, th.ClaimUntil, th.WakeAt, th.DueAt, th.Attempts, th.Outcome, th.Reason, th.Version, th.ClosedAt.IsZero(), th.Messages))
-	events, err := s.Store.ThreadEvents(s.ctx, desk.DefaultTenant, id)
+	_, events, err := s.Store.Newest(s.ctx, desk.DefaultTenant, id, math.MaxInt32)
 	for i := range events {
 		e := &events[i]
 		if e.Kind == desk.MessageLeft || e.Kind == desk.ThreadOverdue {

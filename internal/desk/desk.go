@@ -128,15 +128,6 @@ const (
 	Aside    State = "aside"
 )
 
-// ParseState reads a state's name.
-func ParseState(s string) (State, error) {
-	switch st := State(s); st {
-	case New, Assigned, Working, Waiting, Closed, Stored, Aside:
-		return st, nil
-	}
-	return "", Errorf(Invalid, "state", "state is one of new, assigned, working, waiting, closed, stored, aside")
-}
-
 // Thread is all messages of one caller in one channel that are being handled
 // together. A caller has at most one open thread a channel.
 type Thread struct {

@@ -16,7 +16,7 @@ const (
 	ViewWorking   View = "working"  // somebody is at it
 	ViewDue       View = "due"      // to be called or woken within the hour
 	ViewWaiting   View = "waiting"  // until their time comes
-	ViewOverdue   View = "overdue" // somebody should have called
+	ViewOverdue   View = "overdue"  // somebody should have called
 	ViewAll       View = "all"
 	ViewClosed    View = "closed"
 )

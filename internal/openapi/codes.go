@@ -100,7 +100,6 @@ func requests() []Code {
 		{Code: "until", Text: "until is such a moment; of a snooze, within the next 90 days"},
 		{Code: "view", Text: "there is no such view", Quiet: true},
 		{Code: "order", Text: "this view cannot be ordered so"},
-		{Code: "state", Text: "there is no such state", Quiet: true},
 		{Code: "outcome", Text: "there is no such outcome", Quiet: true},
 		{Code: "kind", Text: "there are lists of calls and of notes"},
 		{Code: "reference", Text: "a reference looks like 7K3Q-9F2M"},

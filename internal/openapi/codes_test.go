@@ -28,7 +28,7 @@ var made = []string{
 // elsewhere are codes that no operation of /v1 can answer with, and why.
 var elsewhere = map[string][]string{
 	"signing in, and what people do to their own account": {
-		"signin_wrong", "code_wrong", "signin_over", "session_over", "password_wrong", "too_many_guesses", "factor", "factor_exists",
+		"signin_wrong", "code_wrong", "signin_over", "session_over", "password_wrong", "too_many_guesses", "factor_exists",
 		"invite", "session", "oidc", "oidc_away", "oidc_role", "oidc_unknown", "oidc_refused", "password_common", "password_long",
 		"password_short", "password_text", "signin_busy",
 	},

@@ -201,14 +201,11 @@ func TestASecondFactorIsRemovedWithALongPasswordOnly(t *testing.T) {
 		if err := w.SetPassword(w.ctx, &in.Live, "xkrv81qz", phrase, w.browser()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.RenewRecovery(w.ctx, &in.Live, phrase, w.browser()); err != nil {
-			t.Fatal(err)
-		}
 		if err := w.RemoveFactor(w.ctx, &in.Live, phrase, w.browser()); err != nil {
 			t.Fatal(err)
 		}
 		w.in("ann")
-		if got := w.actions(6); got != "signin.ok factor.removed recovery.renewed password.set signin.failed password.set" {
+		if got := w.actions(5); got != "signin.ok factor.removed password.set signin.failed password.set" {
 			t.Error(got)
 		}
 	})

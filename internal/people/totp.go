@@ -115,21 +115,6 @@ func (p *People) RemoveFactor(ctx context.Context, l *Live, typed string, b Brow
 	})
 }
 
-// RenewRecovery gives ten new recovery codes; the older ones are void.
-func (p *People) RenewRecovery(ctx context.Context, l *Live, typed string, b Browser) ([]string, error) {
-	if err := p.prove(ctx, l, typed, b); err != nil {
-		return nil, err
-	}
-	codes, hashes := newRecovery(&l.Person)
-	return codes, p.own(ctx, l, b.Address, func(person *desk.Person) (string, error) {
-		if person.TOTP == nil {
-			return "", desk.Errorf(desk.Missing, "factor", "you have no second factor")
-		}
-		person.Recovery = hashes
-		return desk.RecoveryRenew, nil
-	})
-}
-
 // factor prepares the check of a code: what is slow or may fail happens here,
 // outside of the transaction that spends it.
 func (p *People) factor(ctx context.Context, person *desk.Person, code string) (func(*desk.Person) (bool, error), error) {

@@ -136,10 +136,12 @@ func deskReading(w *world) (all []scene) {
 				}
 			}
 		}},
-		scene{name: "the newest of a thread", play: func(a *act) {
+		scene{name: "what is in a thread, and happened to it", play: func(a *act) {
 			for _, id := range a.ids() {
-				messages, events, err := a.s.Newest(a.ctx, a.me.id, id, 2)
-				a.tell("newest", messages, events, err)
+				for _, limit := range []int{2, 100} {
+					messages, events, err := a.s.Newest(a.ctx, a.me.id, id, limit)
+					a.tell("newest", messages, events, err)
+				}
 			}
 		}},
 	)

@@ -179,18 +179,6 @@ func reading() []scene {
 				a.tell("thread", th, err)
 			}
 		}},
-		{name: "what is in a thread", play: func(a *act) {
-			for _, id := range a.ids() {
-				all, err := a.s.ThreadMessages(a.ctx, a.me.id, id)
-				a.tell("messages", all, err)
-			}
-		}},
-		{name: "what happened to a thread", play: func(a *act) {
-			for _, id := range a.ids() {
-				all, err := a.s.ThreadEvents(a.ctx, a.me.id, id)
-				a.tell("events", all, err)
-			}
-		}},
 		{name: "messages by their IDs", play: func(a *act) {
 			for _, id := range a.ids() {
 				all, err := a.s.Message(a.ctx, a.me.id, id.String())

@@ -108,18 +108,6 @@ func (s *Store) Threads(ctx context.Context, tenant desk.TenantID, q desk.Query)
 	return collect(rows, err, scanThread)
 }
 
-// ThreadMessages lists the messages of a thread in the order they were left.
-func (s *Store) ThreadMessages(ctx context.Context, tenant desk.TenantID, thread desk.ID) ([]desk.Listed, error) {
-	rows, err := s.query(ctx, tenant, selectMessage+` WHERE m.tenant_id = $1 AND m.thread_id = $2 ORDER BY m.id + 0`, int64(thread)) // see callersText
-	return sound(collect(rows, err, scanMessage))
-}
-
-// ThreadEvents is the timeline of a thread.
-func (s *Store) ThreadEvents(ctx context.Context, tenant desk.TenantID, thread desk.ID) ([]desk.Event, error) {
-	rows, err := s.query(ctx, tenant, selectEvent+` WHERE tenant_id = $1 AND thread_id = $2 ORDER BY seq + 0`, int64(thread))
-	return soundEvents(collect(rows, err, scanEvent))
-}
-
 const selectEvent = `SELECT tenant_id, seq, thread_id, kind, actor, at, data, hash FROM event`
 
 type hashedEvent struct {

@@ -58,7 +58,7 @@ func unseen() map[string]string {
 		"invalid.database": start, "conflict.number_taken": start, "invalid.oidc": start, "invalid.dialler": start,
 		"invalid.call_id": intake, "invalid.caller": intake, "invalid.user_id": intake, "invalid.user_name": intake, "invalid.line": intake,
 		"conflict.idempotency_key_reused": intake,
-		"invalid.reference":               api, "invalid.state": api, "missing.message": api, "invalid.limit": api, "invalid.id": api, "unauthenticated.api_key_wrong": api,
+		"invalid.reference":               api, "missing.message": api, "invalid.limit": api, "invalid.id": api, "unauthenticated.api_key_wrong": api,
 		"invalid.person":     "the address of the page names who is meant",
 		"invalid.permission": "the form offers the permissions that there are",
 		"conflict.leased":    inside, "conflict.search_moved": inside,

@@ -116,10 +116,16 @@ func (b *bed) thread(id desk.ID) desk.Thread {
 	return th
 }
 
+// timeline is what happened to a thread, in order.
+func (b *bed) timeline(tenant desk.TenantID, id desk.ID) ([]desk.Event, error) {
+	_, events, err := b.Newest(b.ctx, tenant, id, 1000)
+	return events, err
+}
+
 // kinds are what happened to a thread, in order.
 func (b *bed) kinds(id desk.ID) (all []string) {
 	b.t.Helper()
-	events, err := b.ThreadEvents(b.ctx, desk.DefaultTenant, id)
+	events, err := b.timeline(desk.DefaultTenant, id)
 	if err != nil {
 		b.t.Fatal(err)
 	}

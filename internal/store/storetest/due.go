@@ -97,7 +97,7 @@ func toldTwice(t *testing.T, open Open) {
 func (b *bed) events() (all []desk.Event) {
 	b.t.Helper()
 	for _, th := range b.threads(desk.DefaultTenant) {
-		some, err := b.ThreadEvents(b.ctx, th.Tenant, th.ID)
+		some, err := b.timeline(th.Tenant, th.ID)
 		if err != nil {
 			b.t.Fatal(err)
 		}

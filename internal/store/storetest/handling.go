@@ -140,7 +140,7 @@ func claimsEnd(t *testing.T, open Open) {
 		t.Fatalf("%+v", got)
 	}
 	o.refused("claim_ended", second(o.d.Keep(o.ctx, ann, th.ID)))
-	events, err := o.ThreadEvents(o.ctx, th.Tenant, th.ID)
+	events, err := o.timeline(th.Tenant, th.ID)
 	if last := events[len(events)-1]; err != nil || last.Kind != desk.ThreadReleased || last.Actor != "" {
 		t.Fatalf("%+v, %v", last, err)
 	}
@@ -243,7 +243,7 @@ func undone(t *testing.T, open Open) {
 		t.Fatal(diff)
 	}
 	o.refused("nothing_to_undo", second(o.d.Undo(o.ctx, ann, th.ID)))
-	events, err := o.ThreadEvents(o.ctx, th.Tenant, th.ID)
+	events, err := o.timeline(th.Tenant, th.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

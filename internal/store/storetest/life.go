@@ -97,7 +97,7 @@ func (m *machine) compare(t *rapid.T) {
 	if diff := cmp.Diff(m.model, got); diff != "" {
 		t.Fatal(diff)
 	}
-	events, err := m.ThreadEvents(m.ctx, desk.DefaultTenant, m.id)
+	events, err := m.timeline(desk.DefaultTenant, m.id)
 	if err != nil {
 		t.Fatal(err)
 	}

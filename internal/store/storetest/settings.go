@@ -125,7 +125,7 @@ func tenants(t *testing.T, open Open) {
 			t.Fatalf("tenant %d: %d messages, %v", tenant, len(page), err)
 		}
 		for _, th := range b.threads(tenant) {
-			inThread, err := b.ThreadMessages(b.ctx, tenant, th.ID)
+			inThread, _, err := b.Newest(b.ctx, tenant, th.ID, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}

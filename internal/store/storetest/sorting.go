@@ -69,7 +69,7 @@ func gapless(t *testing.T, open Open) {
 	}
 	for _, tenant := range []desk.TenantID{desk.DefaultTenant, other} {
 		for _, th := range b.threads(tenant) {
-			events, err := b.ThreadEvents(b.ctx, tenant, th.ID)
+			events, err := b.timeline(tenant, th.ID)
 			if err != nil || len(events) != 1 {
 				t.Fatalf("%d events, %v", len(events), err)
 			}
@@ -245,7 +245,7 @@ func compareAndSet(t *testing.T, open Open) {
 	if _, err := b.ChangeThread(b.ctx, th, e); desk.KindOf(err) != desk.Conflict {
 		t.Fatalf("the second change: %v", err)
 	}
-	if events, err := b.ThreadEvents(b.ctx, th.Tenant, th.ID); err != nil || len(events) != 2 {
+	if events, err := b.timeline(th.Tenant, th.ID); err != nil || len(events) != 2 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
 }
