@@ -96,11 +96,7 @@ func (s *Surface) listApps(ctx context.Context, a *desk.Actor, _ *nothing) (*ans
 	if err != nil {
 		return nil, err
 	}
-	out := Apps{Apps: make([]App, len(all))}
-	for i := range all {
-		out.Apps[i] = appOf(&all[i])
-	}
-	return &answer[Apps]{Body: out}, nil
+	return &answer[Apps]{Body: Apps{each(all, appOf)}}, nil
 }
 
 func (s *Surface) addApp(ctx context.Context, a *desk.Actor, in *addAppIn) (*answer[App], error) {

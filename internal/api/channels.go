@@ -157,11 +157,7 @@ func (s *Surface) listChannels(ctx context.Context, a *desk.Actor, _ *nothing) (
 	if err != nil {
 		return nil, err
 	}
-	out := Channels{Channels: make([]Channel, len(all))}
-	for i := range all {
-		out.Channels[i] = channelOf(&all[i])
-	}
-	return &answer[Channels]{Body: out}, nil
+	return &answer[Channels]{Body: Channels{each(all, channelOf)}}, nil
 }
 
 func (s *Surface) getChannel(ctx context.Context, a *desk.Actor, in *channelIn) (*answer[Channel], error) {

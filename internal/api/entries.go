@@ -107,6 +107,8 @@ func callOf(a *desk.Actor, e *desk.Entry) CallMade {
 	return CallMade{Entry: entryOf(a, e), Outcome: string(e.Said.Outcome), Again: stamp(e.Said.Until), Undone: e.Undone}
 }
 
+func noteOf(a *desk.Actor, e *desk.Entry) NoteMade { return NoteMade{entryOf(a, e)} }
+
 // made reads a filter in the words of the domain.
 func (s *Surface) made(ctx context.Context, a *desk.Actor, kind string, f *CallFilter) (q handling.EntryQuery, err error) {
 	q = handling.EntryQuery{Kind: kind, Outcome: desk.Outcome(f.Outcome)}
@@ -152,11 +154,7 @@ func (s *Surface) calls(ctx context.Context, a *desk.Actor, q handling.EntryQuer
 	if err != nil {
 		return nil, err
 	}
-	out := CallPage{Calls: make([]CallMade, len(found.Entries)), Next: following, Damaged: seqs(found.Damaged)}
-	for i := range found.Entries {
-		out.Calls[i] = callOf(a, &found.Entries[i])
-	}
-	return &answer[CallPage]{Body: out}, nil
+	return &answer[CallPage]{Body: CallPage{Calls: eachFor(a, found.Entries, callOf), Next: following, Damaged: seqs(found.Damaged)}}, nil
 }
 
 func (s *Surface) notes(ctx context.Context, a *desk.Actor, q handling.EntryQuery, p Page) (*answer[NotePage], error) {
@@ -164,11 +162,7 @@ func (s *Surface) notes(ctx context.Context, a *desk.Actor, q handling.EntryQuer
 	if err != nil {
 		return nil, err
 	}
-	out := NotePage{Notes: make([]NoteMade, len(found.Entries)), Next: following, Damaged: seqs(found.Damaged)}
-	for i := range found.Entries {
-		out.Notes[i] = NoteMade{entryOf(a, &found.Entries[i])}
-	}
-	return &answer[NotePage]{Body: out}, nil
+	return &answer[NotePage]{Body: NotePage{Notes: eachFor(a, found.Entries, noteOf), Next: following, Damaged: seqs(found.Damaged)}}, nil
 }
 
 func (s *Surface) listCalls(ctx context.Context, a *desk.Actor, in *callsIn) (*answer[CallPage], error) {

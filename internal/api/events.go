@@ -82,7 +82,7 @@ func (s *Surface) listEvents(ctx context.Context, a *desk.Actor, in *eventsIn) (
 		return nil, err
 	}
 	last := max(after, x.Last)
-	page := EventPage{Events: eventsOf(x.Events), Last: seq(last), Damaged: seqs(x.Damaged)}
+	page := EventPage{Events: each(x.Events, eventOf), Last: seq(last), Damaged: seqs(x.Damaged)}
 	page.Next = openapi.Next(ctx, "after", page.Last)
 	return &answer[EventPage]{Body: page}, nil
 }

@@ -72,11 +72,7 @@ func (s *Surface) listKeys(ctx context.Context, a *desk.Actor, _ *nothing) (*ans
 	if err != nil {
 		return nil, err
 	}
-	out := Keys{Keys: make([]Key, len(all))}
-	for i := range all {
-		out.Keys[i] = keyOf(&all[i])
-	}
-	return &answer[Keys]{Body: out}, nil
+	return &answer[Keys]{Body: Keys{each(all, keyOf)}}, nil
 }
 
 func (s *Surface) addKey(ctx context.Context, a *desk.Actor, in *addKeyIn) (*answer[Key], error) {

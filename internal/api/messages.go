@@ -72,7 +72,7 @@ func (s *Surface) listMessages(ctx context.Context, a *desk.Actor, in *messagesI
 	if err != nil {
 		return nil, err
 	}
-	page := MessagePage{Messages: messagesOf(a, all)}
+	page := MessagePage{Messages: eachFor(a, all, messageOf)}
 	for _, id := range damaged {
 		page.Damaged = append(page.Damaged, id.String())
 	}

@@ -151,11 +151,7 @@ func (s *Surface) listPeople(ctx context.Context, a *desk.Actor, _ *nothing) (*a
 	if err != nil {
 		return nil, err
 	}
-	out := People{People: make([]Person, len(all))}
-	for i := range all {
-		out.People[i] = personOf(&all[i])
-	}
-	return &answer[People]{Body: out}, nil
+	return &answer[People]{Body: People{each(all, personOf)}}, nil
 }
 
 func (s *Surface) getPerson(ctx context.Context, a *desk.Actor, in *personIn) (*answer[Person], error) {

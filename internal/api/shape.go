@@ -91,20 +91,26 @@ func number(a *desk.Actor, caller string) string {
 	return web.Mask(caller)
 }
 
+// each says of all rows what say says of one; of none, that is an empty list.
+func each[Row, Said any](all []Row, say func(*Row) Said) []Said {
+	out := make([]Said, len(all))
+	for i := range all {
+		out[i] = say(&all[i])
+	}
+	return out
+}
+
+// eachFor is each, as the actor may see them.
+func eachFor[Row, Said any](a *desk.Actor, all []Row, say func(*desk.Actor, *Row) Said) []Said {
+	return each(all, func(one *Row) Said { return say(a, one) })
+}
+
 func messageOf(a *desk.Actor, m *desk.Listed) Message {
 	return Message{
 		ID: m.ID.String(), Reference: m.Reference(), ReceivedAt: stamp(m.ReceivedAt), Channel: m.Channel.String(),
 		CallID: m.CallID, Caller: number(a, m.Caller), UserID: m.UserID, UserName: m.UserName, Locale: m.Locale,
 		Text: m.Text, Thread: ident(m.Thread), State: string(m.State),
 	}
-}
-
-func messagesOf(a *desk.Actor, all []desk.Listed) []Message {
-	out := make([]Message, len(all))
-	for i := range all {
-		out[i] = messageOf(a, &all[i])
-	}
-	return out
 }
 
 func threadOf(a *desk.Actor, th *desk.Thread) Thread {
@@ -116,26 +122,10 @@ func threadOf(a *desk.Actor, th *desk.Thread) Thread {
 	}
 }
 
-func threadsOf(a *desk.Actor, all []desk.Thread) []Thread {
-	out := make([]Thread, len(all))
-	for i := range all {
-		out[i] = threadOf(a, &all[i])
-	}
-	return out
-}
-
 func eventOf(e *desk.Event) Event {
 	data := map[string]any{}
 	_ = json.Unmarshal(e.Data, &data) // it was checked against its hash; what is no object is left out
 	return Event{ID: seq(e.Seq), Thread: e.Thread.String(), Kind: e.Kind, Actor: e.Actor, At: stamp(e.At), Data: data}
-}
-
-func eventsOf(all []desk.Event) []Event {
-	out := make([]Event, len(all))
-	for i := range all {
-		out[i] = eventOf(&all[i])
-	}
-	return out
 }
 
 // damage names rows that are not what was written. They are never shown; the

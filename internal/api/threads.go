@@ -108,7 +108,7 @@ func (s *Surface) listThreads(ctx context.Context, a *desk.Actor, in *threadsIn)
 	if err != nil {
 		return nil, err
 	}
-	page := ThreadPage{Threads: threadsOf(a, found.Threads)}
+	page := ThreadPage{Threads: eachFor(a, found.Threads, threadOf)}
 	if found.Next != "" {
 		page.Next = next(ctx, found.Next)
 	}
@@ -148,7 +148,7 @@ func (s *Surface) getThread(ctx context.Context, a *desk.Actor, in *threadIn) (*
 		return nil, err
 	}
 	return &answer[ThreadDetail]{ETag: openapi.ETag(t.Thread.Version), Body: ThreadDetail{
-		Thread: threadOf(a, &t.Thread), Messages: messagesOf(a, t.Messages), Events: eventsOf(t.Events),
-		Earlier: threadsOf(a, t.Earlier), Damaged: t.Damaged != nil,
+		Thread: threadOf(a, &t.Thread), Messages: eachFor(a, t.Messages, messageOf), Events: each(t.Events, eventOf),
+		Earlier: eachFor(a, t.Earlier, threadOf), Damaged: t.Damaged != nil,
 	}}, nil
 }
