@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -136,7 +137,7 @@ func (c *crowd) noteShifts(engine string, shifts []*shift, alone []*load.Result)
 		{"pieces of streams a second", "", of(func(s *shift) float64 { return s.rate(float64(s.heard)) })},
 		{"processors", "", of((*shift).processors)},
 		{"resident memory", "MiB", of(func(s *shift) float64 { return mebibytes(s.peak) })},
-		{"transactions of the database a second", "", of(func(s *shift) float64 { return s.rate(s.transactions) })},
+		{"transactions of the database a second", "", known(of(func(s *shift) float64 { return s.rate(s.transactions) }))},
 		{"intake's p99", "ms", busy},
 		{"without agents", "ms", quiet},
 		{"ratio", "×", divided(busy, quiet)},
@@ -157,20 +158,32 @@ func (c *crowd) noteShifts(engine string, shifts []*shift, alone []*load.Result)
 	}
 }
 
-// transactions is how many a PostgreSQL has ended in this database; 0 of SQLite.
+// transactions is how many a PostgreSQL has ended in this database. Of SQLite it
+// is not a number, nor when the database could not be asked, which is said.
 func (c *crowd) transactions() float64 {
 	url := c.server.options.Database
 	if url == "" {
-		return 0
+		return math.NaN()
 	}
-	conn, err := pgx.Connect(c.ctx, url)
+	n, err := ended(c.ctx, url)
 	if err != nil {
-		return 0
+		c.say("the database could not be asked for its transactions, which the report leaves out: %v", err)
+		return math.NaN()
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(c.ctx)) }()
-	var n float64
-	_ = conn.QueryRow(c.ctx, `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
 	return n
 }
+
+func ended(ctx context.Context, url string) (n float64, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	err = conn.QueryRow(ctx, `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
+	return n, err
+}
+
+// known leaves out what is not a number.
+func known(v []float64) []float64 { return slices.DeleteFunc(v, math.IsNaN) }
 
 func (c *crowd) agentCount() int { return len(c.agents) }

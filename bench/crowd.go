@@ -74,7 +74,7 @@ type shift struct {
 	wrong        []error
 	lasted, cpu  time.Duration
 	peak         int64
-	transactions float64 // of the database
+	transactions float64 // of the database; see crowd.transactions
 }
 
 // work lets everybody work, and customers leave messages meanwhile; it counts

@@ -176,6 +176,9 @@ func (b *bench) details(suite, title string) string {
 }
 
 func (r *record) spread() string {
+	if len(r.Values) == 0 {
+		return "—" // which is not nought
+	}
 	show := func(v float64) string {
 		switch {
 		case v >= 10_000:

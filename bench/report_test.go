@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/afterbeep/afterbeep/bench/load"
 )
 
 func TestAReportSaysWhichTargetsWereMissed(t *testing.T) {
@@ -23,6 +27,36 @@ func TestAReportSaysWhichTargetsWereMissed(t *testing.T) {
 		if !strings.Contains(report, line) {
 			t.Errorf("the report lacks %q:\n%s", line, report)
 		}
+	}
+}
+
+func TestADatabaseThatCannotBeAskedIsNoDatabaseThatDoesNothing(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "postgres://nobody@" + nobody.Addr().String() + "/none?sslmode=disable"
+	if err := nobody.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	b := &bench{ctx: t.Context(), options: &options{rounds: 1, scratch: t.TempDir()}, log: &log}
+	c := &crowd{bench: b, server: &server{}}
+	c.server.options.Database = url
+	intake := &load.Result{Latency: &load.Histogram{}}
+	s := &shift{transactions: c.transactions() - c.transactions(), lasted: time.Second, intake: intake, seen: &load.Histogram{}}
+	c.noteShifts("PostgreSQL", []*shift{s}, []*load.Result{intake})
+	told := 0
+	for _, r := range b.records {
+		if !strings.HasPrefix(r.What, "transactions") {
+			continue
+		}
+		if told++; len(r.Values) != 0 || r.spread() != "—" {
+			t.Errorf("the report says %s of a database that was not asked", r.spread())
+		}
+	}
+	if told != 1 || !strings.Contains(log.String(), "could not be asked") {
+		t.Errorf("it is told %d times: %s", told, &log)
 	}
 }
 
