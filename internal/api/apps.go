@@ -107,12 +107,12 @@ func (s *Surface) addApp(ctx context.Context, a *desk.Actor, in *addAppIn) (*ans
 	}
 	out := anApp(&made)
 	out.Body.Secret = secret
-	return out, s.note(ctx, a, people.Done{Action: "app.created", Object: "app:" + out.Body.Key})
+	return out, s.note(ctx, a, people.Done{Action: desk.AppCreated, Object: "app:" + out.Body.Key})
 }
 
 func (s *Surface) rotateApp(ctx context.Context, a *desk.Actor, in *rotateIn) (*answer[App], error) {
 	secret := ""
-	out, err := s.changeApp(ctx, a, &in.AppPath, "app.rotated", func(p *desk.App) {
+	out, err := s.changeApp(ctx, a, &in.AppPath, desk.AppRotated, func(p *desk.App) {
 		secret = auth.Rotate(p, time.Duration(in.Body.Grace)*time.Minute, s.Now().UTC())
 	})
 	if err != nil {
@@ -123,9 +123,9 @@ func (s *Surface) rotateApp(ctx context.Context, a *desk.Actor, in *rotateIn) (*
 }
 
 func (s *Surface) switchApp(ctx context.Context, a *desk.Actor, in *appIn, off bool) (*answer[App], error) {
-	action := "app.enabled"
+	action := desk.AppEnabled
 	if off {
-		action = "app.disabled"
+		action = desk.AppDisabled
 	}
 	return s.changeApp(ctx, a, &in.AppPath, action, func(p *desk.App) { p.Disabled = off })
 }

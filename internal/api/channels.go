@@ -180,7 +180,7 @@ func (s *Surface) addChannel(ctx context.Context, a *desk.Actor, in *addChannelI
 	if err := s.Rooms.AddChannel(ctx, c); err != nil {
 		return nil, err
 	}
-	return aChannel(&c), s.note(ctx, a, people.Done{Action: "channel.created", Object: "channel:" + c.ID.String()})
+	return aChannel(&c), s.note(ctx, a, people.Done{Action: desk.ChannelCreated, Object: "channel:" + c.ID.String()})
 }
 
 func (s *Surface) changeChannel(ctx context.Context, a *desk.Actor, in *changeChannelIn) (*answer[Channel], error) {
@@ -200,5 +200,5 @@ func (s *Surface) changeChannel(ctx context.Context, a *desk.Actor, in *changeCh
 	if err != nil {
 		return nil, cmp.Or(stale, here(err, errNoChannel))
 	}
-	return aChannel(&c), s.note(ctx, a, people.Done{Action: "channel.changed", Object: "channel:" + id.String()})
+	return aChannel(&c), s.note(ctx, a, people.Done{Action: desk.ChannelChanged, Object: "channel:" + id.String()})
 }

@@ -47,7 +47,22 @@ const (
 	KeyCreated     = "key.created"
 	KeyDisabled    = "key.disabled"
 	KeyEnabled     = "key.enabled"
+	ChannelCreated = "channel.created"
+	ChannelChanged = "channel.changed"
+	AppCreated     = "app.created"
+	AppRotated     = "app.rotated"
+	AppDisabled    = "app.disabled"
+	AppEnabled     = "app.enabled"
 )
+
+// Actions lists them all, in the order in which one looks for them.
+func Actions() []string {
+	return []string{
+		NumberShown, Exported, SignedIn, SignInFailed, SignInFlood, SignedOut, SessionEnded, SessionsEnded, PasswordSet, FactorAdded,
+		FactorRemoved, PersonCreated, PersonChanged, PersonReset, PersonDisabled, PersonEnabled, ChannelCreated, ChannelChanged,
+		AppCreated, AppRotated, AppDisabled, AppEnabled, KeyCreated, KeyDisabled, KeyEnabled,
+	}
+}
 
 // Deed begins a row about what the actor does.
 func (a *Actor) Deed(action, object string) Deed {
@@ -81,7 +96,8 @@ type DeedQuery struct {
 	Action string
 	Actor  string
 	Object string
-	Since  time.Time
+	Since  time.Time // from then on
+	Until  time.Time // before then; zero: without end
 	Limit  int
 }
 

@@ -67,6 +67,9 @@ func (s *Store) Deeds(ctx context.Context, tenant desk.TenantID, q desk.DeedQuer
 			w.and(only.column, only.value)
 		}
 	}
+	if !q.Until.IsZero() {
+		w.and(`at < `, micros(q.Until))
+	}
 	rows, err := s.query(ctx, tenant, selectDeed+w.text+` ORDER BY seq DESC LIMIT `+w.arg(q.Limit), w.args...)
 	return collect(rows, err, scanDeed)
 }

@@ -177,6 +177,8 @@ func staffReading() []scene {
 				{Actor: "person:1"},
 				{Object: "person:1"},
 				{Since: a.w.base.Add(time.Minute)},
+				{Until: a.w.base.Add(time.Minute)},
+				{Since: a.w.base, Until: a.w.base.Add(time.Minute), Actor: "person:1"},
 			} {
 				for _, q.Limit = range []int{1, 100} {
 					all, err := a.s.Deeds(a.ctx, a.me.id, q)

@@ -184,7 +184,7 @@ func (v *visit) addChannel() error {
 	if err := v.ui.Channels.AddChannel(v.R.Context(), c); err != nil {
 		return v.again(err, func(text string) error { return v.channelsPage(status(desk.KindOf(err)), &c, text) })
 	}
-	if err := v.noted("channel.created", "channel:"+c.ID.String()); err != nil {
+	if err := v.noted(desk.ChannelCreated, "channel:"+c.ID.String()); err != nil {
 		return err
 	}
 	v.Go("/settings/channels/" + c.ID.String() + "?did=saved")
@@ -206,7 +206,7 @@ func (v *visit) changeChannel() error {
 	if err != nil {
 		return v.again(err, func(text string) error { return v.channelPage(status(desk.KindOf(err)), text) })
 	}
-	if err := v.noted("channel.changed", "channel:"+id.String()); err != nil {
+	if err := v.noted(desk.ChannelChanged, "channel:"+id.String()); err != nil {
 		return err
 	}
 	v.Go("/settings/channels/" + id.String() + "?did=saved")
@@ -274,7 +274,7 @@ func (v *visit) addApp() error {
 	if err := v.ui.Apps.AddApp(v.R.Context(), a); err != nil {
 		return v.again(err, func(text string) error { return v.appsPage(status(desk.KindOf(err)), nil, text) })
 	}
-	if err := v.noted("app.created", "app:"+string(a.Key)); err != nil {
+	if err := v.noted(desk.AppCreated, "app:"+string(a.Key)); err != nil {
 		return err
 	}
 	return v.appsPage(http.StatusCreated, &madeSecret{string(a.Key), secret}, "")
@@ -282,16 +282,16 @@ func (v *visit) addApp() error {
 
 func (v *visit) rotateApp() error {
 	secret := ""
-	a, err := v.changeApp("app.rotated", func(a *desk.App) { secret = auth.Rotate(a, grace, v.now) })
+	a, err := v.changeApp(desk.AppRotated, func(a *desk.App) { secret = auth.Rotate(a, grace, v.now) })
 	if err != nil {
 		return err
 	}
 	return v.appsPage(http.StatusOK, &madeSecret{string(a.Key), secret}, "")
 }
 
-func (v *visit) disableApp() error { return v.switchApp("app.disabled", true) }
+func (v *visit) disableApp() error { return v.switchApp(desk.AppDisabled, true) }
 
-func (v *visit) enableApp() error { return v.switchApp("app.enabled", false) }
+func (v *visit) enableApp() error { return v.switchApp(desk.AppEnabled, false) }
 
 func (v *visit) switchApp(action string, off bool) error {
 	if _, err := v.changeApp(action, func(a *desk.App) { a.Disabled = off }); err != nil {
@@ -313,49 +313,4 @@ func (v *visit) changeApp(action string, change func(*desk.App)) (a desk.App, er
 		err = v.noted(action, "app:"+string(a.Key))
 	}
 	return a, err
-}
-
-// auditPage is the audit log, the newest first.
-type auditPage struct {
-	shell
-	Deeds []deedRow
-	Older int64
-}
-
-type deedRow struct {
-	Seq                int64
-	At                 stamp
-	Actor, Action      string
-	Address            string
-	Name, Object, Data []piece
-}
-
-const auditRows = 100
-
-func (v *visit) audit() error {
-	s, err := v.settings("audit")
-	if err != nil {
-		return err
-	}
-	before, _ := strconv.ParseInt(v.R.URL.Query().Get("before"), 10, 64)
-	all, err := v.ui.Audit.Deeds(v.R.Context(), v.actor.Tenant, desk.DeedQuery{Before: max(before, 0), Limit: auditRows})
-	if err != nil {
-		return err
-	}
-	page := auditPage{shell: s}
-	for i := range all {
-		d := &all[i]
-		row := deedRow{
-			Seq: d.Seq, At: v.at(d.At), Actor: d.Actor, Action: d.Action, Address: shown(d.Address),
-			Name: seen(d.Name), Object: seen(d.Object),
-		}
-		if d.Data != "{}" {
-			row.Data = seen(d.Data)
-		}
-		page.Deeds = append(page.Deeds, row)
-	}
-	if len(all) == auditRows && all[len(all)-1].Seq > 1 {
-		page.Older = all[len(all)-1].Seq
-	}
-	return v.render(http.StatusOK, "audit", "page", page)
 }

@@ -403,6 +403,8 @@ func TestAnotherTenantsThingsInFormsAndFiltersAreNotThere(t *testing.T) {
 		{"sofia", "GET", "/thread/" + thread + "?view=all&channel=" + theirs.channel.String() + "&owner=" + person, "", 200},
 		{"sofia", "GET", "/thread/" + foreign + "?view=all", "", 404},
 		{"admin", "GET", "/settings/audit?before=99999", "", 200},
+		{"admin", "GET", "/settings/audit?object=thread:" + foreign, "", 200},
+		{"admin", "GET", "/settings/audit?by=person:" + person, "", 200},
 		{"admin", "GET", "/settings/people/" + person, "", 404},
 	} {
 		status, _, text := w.caller(c.login).send(c.method, c.path, c.form)

@@ -1,12 +1,14 @@
 package browser
 
 import (
+	"net/url"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 	"github.com/afterbeep/afterbeep/internal/handling"
+	"github.com/afterbeep/afterbeep/internal/people"
 )
 
 // used fills the desk with what a day brings.
@@ -43,6 +45,23 @@ func (w *world) used() (ids []desk.ID) {
 	return ids
 }
 
+// audited does some of what is in the audit log; bo administers afterwards.
+func (w *world) audited(thread desk.ID) {
+	w.t.Helper()
+	operator := people.Operator(1)
+	a := w.actor("admin")
+	a.Address = "192.0.2.7"
+	_, err := w.staff.Change(w.t.Context(), &a, desk.Whom{Login: "sofia"}, func(p *desk.Person) { p.Name, p.Channels = "Sofia D. Reis", []desk.ChannelID{website, wechat} })
+	w.must(err)
+	for _, role := range []desk.Role{desk.RoleSupervisor, desk.RoleAdministrator} {
+		_, err = w.staff.Change(w.t.Context(), &operator, desk.Whom{Login: "bo"}, func(p *desk.Person) { p.Role = role })
+		w.must(err)
+	}
+	w.must(w.staff.Audit(w.t.Context(), w.Store, &a, people.Done{Action: desk.NumberShown, Object: "thread:" + thread.String()}))
+	w.must(w.staff.Audit(w.t.Context(), w.Store, &a, people.Done{Action: desk.Exported, Object: "messages", Data: map[string]any{"format": "csv", "numbers": true, "searched": true, "channel": website.String()}}))
+	w.visitor("").expect("/sign-in", url.Values{"login": {"anna"}, "password": {"a guess"}}, 401, "")
+}
+
 func TestScreensArePicturesToLookAt(t *testing.T) {
 	if os.Getenv("AFTERBEEP_SCREENSHOTS") == "" {
 		return // nobody wants to look; that the pages work is for the other tests
@@ -52,6 +71,7 @@ func TestScreensArePicturesToLookAt(t *testing.T) {
 	empty.open("/")
 	empty.shoot("empty")
 	ids := w.used()
+	w.audited(ids[0])
 	for name, c := range map[string]struct {
 		login, path string
 		look
@@ -87,6 +107,9 @@ func TestScreensArePicturesToLookAt(t *testing.T) {
 		"channels":            {"admin", "/settings/channels", desktop},
 		"apps":                {"admin", "/settings/apps", desktop},
 		"audit":               {"audit", "/settings/audit", desktop},
+		"audit-night-zh":      {"bo", "/settings/audit?action=person.changed", night},
+		"audit-phone":         {"audit", "/settings/audit", phone},
+		"audit-phone-dark-zh": {"bo", "/settings/audit", phoneNight},
 		"missing-light":       {"anna", "/thread/1", desktop},
 	} {
 		b := w.tab(c.login, c.look)

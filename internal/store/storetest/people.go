@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	lists "slices"
 	"sync"
 	"testing"
 	"time"
@@ -193,6 +194,14 @@ func auditChained(t *testing.T, open Open) {
 	}
 	if page, err := b.Deeds(b.ctx, desk.DefaultTenant, desk.DeedQuery{Object: "thread:105", Limit: 9}); err != nil || len(page) != 1 {
 		t.Fatal(page, err)
+	}
+	from, until := all[90].At, all[30].At
+	if until.Before(from) {
+		from, until = until, from
+	}
+	all = lists.DeleteFunc(all, func(d desk.Deed) bool { return d.At.Before(from) || !d.At.Before(until) })
+	if page, err := b.Deeds(b.ctx, desk.DefaultTenant, desk.DeedQuery{Since: from, Until: until, Limit: 200}); err != nil || len(all) == 0 || cmp.Diff(all, page) != "" {
+		t.Fatalf("of that time are %d rows, want %d; %v", len(page), len(all), err)
 	}
 	if trail, err := b.AuditTrail(b.ctx, other, nil); err != nil || trail.Rows != 1 || len(trail.Flaws) > 0 {
 		t.Fatalf("%+v, %v", trail, err)
