@@ -38,3 +38,6 @@ func NewestTexts() (messages, events string) { return newestMessages, newestEven
 // Over is a store of the same engine on other pools, which a test may have
 // tapped: then it sees every statement, however it is run.
 func Over(s *Store, read, write *sql.DB) *Store { return New(s.dialect, read, write) }
+
+// Insist tries what the engine sends back.
+var Insist = insist

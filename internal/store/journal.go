@@ -48,10 +48,7 @@ func (s *Store) Append(ctx context.Context, b *desk.Batch) error {
 	ctx, cancel := s.patience(ctx)
 	defer cancel()
 	bucket := int(s.home.Load())
-	err := s.appendTo(ctx, bucket, b)
-	for i := 1; i < attempts && Again(err); i++ {
-		err = s.appendTo(ctx, bucket, b)
-	}
+	err := insist(ctx, func() error { return s.appendTo(ctx, bucket, b) })
 	if desk.KindOf(err) == desk.Unstored && s.traits.Buckets > 1 && !away(err) {
 		other := (bucket + s.traits.Buckets/2) % s.traits.Buckets
 		s.strayed.Or(1 << other)

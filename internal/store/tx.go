@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math/rand/v2"
+	"time"
 
 	"github.com/afterbeep/afterbeep/internal/desk"
 )
@@ -53,18 +55,32 @@ func (t *tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 
 // attempts is how often a transaction is tried that the engine gave up for
 // reasons of its own.
-const attempts = 6
+const attempts = 10
 
 // change runs do in one transaction. Its commit is the moment of truth: when it
 // returns nil, what do wrote is flushed. A transaction that the engine rolled
 // back to let another one pass is done again, so do must start from the
 // beginning each time.
-func (s *Store) change(ctx context.Context, do func(*tx) error) (err error) {
+func (s *Store) change(ctx context.Context, do func(*tx) error) error {
 	ctx, cancel := s.patience(ctx)
 	defer cancel()
-	for range attempts {
-		if err = s.once(ctx, do); !Again(err) {
-			return err
+	return insist(ctx, func() error { return s.once(ctx, do) })
+}
+
+// insist tries until the engine lets it pass. Those who were in each other's way
+// do not come back at the same moment: the first pause is a millisecond at most,
+// and each may be twice as long as the one before.
+func insist(ctx context.Context, try func() error) (err error) {
+	for i := range attempts {
+		if i > 0 {
+			select {
+			case <-time.After(rand.N(time.Millisecond << (i - 1))):
+			case <-ctx.Done():
+				return err
+			}
+		}
+		if err = try(); !Again(err) {
+			break
 		}
 	}
 	return err
