@@ -106,24 +106,21 @@ func (b *bench) twice(pg *postgres.Server) (*sample, error) {
 		return nil, err
 	}
 	time.Sleep(acquaint)
-	type outcome struct {
-		m   *sample
-		err error
-	}
-	other := make(chan outcome, 1)
-	go func() {
-		m, err := b.measure(two, load.Plan{Connections: 128})
-		other <- outcome{m, err}
-	}()
-	m, err := b.measure(one, load.Plan{Connections: 128})
-	o := <-other
-	if err := errors.Join(err, o.err, one.leave(), two.leave()); err != nil {
+	before, err := two.counters()
+	if err != nil {
 		return nil, err
 	}
-	m.Acked += o.m.Acked
-	m.cpu += o.m.cpu
-	m.flushes += o.m.flushes
-	m.counted += o.m.counted
+	cpu := two.cpu()
+	m, err := b.measure(one, load.Plan{Connections: 256, Also: []string{two.host()}})
+	if err != nil {
+		return nil, err
+	}
+	m.cpu += two.cpu() - cpu
+	after, err := two.counters()
+	if err := errors.Join(err, one.leave(), two.leave()); err != nil {
+		return nil, err
+	}
+	m.take(before, after)
 	return m, nil
 }
 

@@ -104,12 +104,17 @@ func (b *bench) measure(s *server, p load.Plan) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.counted = after["afterbeep_intake_messages_total"] - before["afterbeep_intake_messages_total"]
-	m.flushes = after["afterbeep_intake_flushes_total"] - before["afterbeep_intake_flushes_total"]
+	m.take(before, after)
 	if r.Acked == 0 {
 		return nil, fmt.Errorf("nothing was acknowledged (%d answers of other kinds, %d broken): %s", r.Unacked()-r.Broken, r.Broken, r.Sample)
 	}
 	return m, nil
+}
+
+// take adds what a server counted between two moments.
+func (m *sample) take(before, after map[string]float64) {
+	m.counted += after["afterbeep_intake_messages_total"] - before["afterbeep_intake_messages_total"]
+	m.flushes += after["afterbeep_intake_flushes_total"] - before["afterbeep_intake_flushes_total"]
 }
 
 // counters reads /metrics; series of one name are added up.

@@ -23,11 +23,20 @@ import (
 // Plan is what to do to a server.
 type Plan struct {
 	Addr        string        // host:port
+	Also        []string      // other nodes of the same service: connections go to one after the other
 	Requests    [][]byte      // whole HTTP/1.1 requests, sent in turn
 	Connections int           // each sends its next request when it has its answer
 	Warm        time.Duration // before counting begins
 	Duration    time.Duration // of what is counted
 	Rate        float64       // requests a second of all connections; 0: as fast as answers come
+}
+
+// addr is where a connection goes.
+func (p *Plan) addr(index int) string {
+	if i := index % (1 + len(p.Also)); i > 0 {
+		return p.Also[i-1]
+	}
+	return p.Addr
 }
 
 // Result is what came of it, of the answers that arrived while it was counted.
@@ -62,7 +71,7 @@ func Run(ctx context.Context, p Plan) (*Result, error) {
 		}
 	}()
 	for i := range p.Connections {
-		conn, err := net.DialTimeout("tcp", p.Addr, 5*time.Second)
+		conn, err := net.DialTimeout("tcp", p.addr(i), 5*time.Second)
 		if err != nil {
 			return nil, fmt.Errorf("connection %d: %w", i, err)
 		}
@@ -152,7 +161,7 @@ func (w *worker) due(turn int, clock window) time.Time {
 
 func (w *worker) redial() bool {
 	w.conn.Close()
-	conn, err := net.DialTimeout("tcp", w.plan.Addr, time.Second)
+	conn, err := net.DialTimeout("tcp", w.plan.addr(w.index), time.Second)
 	if err != nil {
 		return false
 	}

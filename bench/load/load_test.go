@@ -117,3 +117,32 @@ func TestQuantilesAreWithinASixtyFourthOfTheTruth(t *testing.T) {
 		t.Errorf("max %v, count %d", h.Max(), h.Count())
 	}
 }
+
+func TestConnectionsGoToOneNodeAfterTheOther(t *testing.T) {
+	var asked [3]atomic.Int64
+	node := func(i int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			asked[i].Add(1)
+			_, _ = w.Write([]byte(`{"resultCode":"0"}`))
+		}
+	}
+	var also []string
+	for i := 1; i < 3; i++ {
+		s := httptest.NewServer(node(i))
+		defer s.Close()
+		also = append(also, strings.TrimPrefix(s.URL, "http://"))
+	}
+	// Fifty requests a second and connection: however fast a node is, it gets its share.
+	r := run(t, node(0), load.Plan{Connections: 6, Also: also, Rate: 300})
+	all := int64(0)
+	for i := range asked {
+		n := asked[i].Load()
+		all += n
+		if n < 10 {
+			t.Errorf("node %d was asked %d times", i, n)
+		}
+	}
+	if r.Acked == 0 || r.Acked > all {
+		t.Errorf("%d are counted of %d", r.Acked, all)
+	}
+}
