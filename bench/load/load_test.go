@@ -107,9 +107,9 @@ func TestQuantilesAreWithinASixtyFourthOfTheTruth(t *testing.T) {
 	h.Merge(&second)
 	slices.Sort(all)
 	for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 0.999, 1} {
-		want := all[min(int(q*float64(len(all))), len(all)-1)]
+		want := all[int(q*float64(len(all))+0.5)-1] // one further on, the tail may hold a leap
 		got := h.Quantile(q)
-		if off := (got - want).Abs(); off > want/50+2*time.Microsecond {
+		if off := (got - want).Abs(); off > want/64+2*time.Microsecond {
 			t.Errorf("quantile %v is %v, not %v", q, got, want)
 		}
 	}
