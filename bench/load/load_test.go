@@ -129,7 +129,7 @@ func TestConnectionsGoToOneNodeAfterTheOther(t *testing.T) {
 	var also []string
 	for i := 1; i < 3; i++ {
 		s := httptest.NewServer(node(i))
-		defer s.Close()
+		t.Cleanup(s.Close)
 		also = append(also, strings.TrimPrefix(s.URL, "http://"))
 	}
 	// Fifty requests a second and connection: however fast a node is, it gets its share.
