@@ -81,8 +81,9 @@ func quiet(t *testing.T, server *postgres.Server, database string) {
 	}
 }
 
-// frame is what stands around a question: a transaction, and whose it is.
-var frame = regexp.MustCompile(`(?i)^(begin|commit|rollback|set|select set_config)\b`)
+// frame is what stands around a question: a transaction, whose it is, and the
+// driver's look whether a connection that has rested for a second is still there.
+var frame = regexp.MustCompile(`(?i)^((begin|commit|rollback|set|select set_config)\b|-- ping$)`)
 
 // line is one entry of the log, as test/postgres has it written; what goes on
 // in the next line begins with a tab there.
