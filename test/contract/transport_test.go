@@ -92,7 +92,7 @@ func closes(t *testing.T, w *world, timeout time.Duration, request []byte, at in
 			}
 		}
 	})
-	a := l.hear(t)
+	a, _ := l.catch()
 	close(stop)
 	drip.Wait()
 	if took := time.Since(start); took < timeout-time.Second || took > timeout+3*time.Second {

@@ -126,22 +126,28 @@ func dial(t *testing.T, host, from string) *line {
 // hear reads one answer.
 func (l *line) hear(t *testing.T) answer {
 	t.Helper()
-	var a answer
+	a, err := l.catch()
+	if err != nil {
+		t.Fatalf("the answer %d ends in its body: %v", a.Status, err)
+	}
+	return a
+}
+
+// catch reads one answer, or as much of it as arrives: what the other side says
+// before it closes is lost when it is still being written to.
+func (l *line) catch() (a answer, err error) {
 	for {
 		res, err := http.ReadResponse(l.r, nil)
 		if err != nil {
-			return a // closed or reset without a word
+			return a, nil // closed or reset without a word
 		}
 		if res.StatusCode == http.StatusContinue {
 			a.Interim = true
 			continue
 		}
 		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatalf("the answer %d ends in its body: %v", res.StatusCode, err)
-		}
 		a.Status, a.Header, a.Body, a.Closed = res.StatusCode, res.Header, string(body), res.Close
-		return a
+		return a, err
 	}
 }
 
